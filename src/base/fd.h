@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fd.h - file descriptors: flags, memfds, passing them along.
+ *
+ * All functions return 0 (or the new fd) or a negative errno.
+ */
+#ifndef BASE_FD_H
+#define BASE_FD_H
+
+#include "base/base.h"
+
+#define FD_NONE (-1)
+
+/* Closes *fd unless it is negative, and sets it to FD_NONE. */
+void fd_close(int *fd);
+int fd_set_cloexec(int fd, bool is_cloexec);
+int fd_set_nonblock(int fd, bool is_nonblock);
+/* Closes every fd >= lowest. Async-signal-safe. */
+void fd_close_from(int lowest);
+/* A close-on-exec memfd of that size, zero-filled. */
+int fd_memfd(const char *name, size_t size_bytes);
+/* Writes everything to a blocking fd, retrying EINTR. */
+int fd_write_all(int fd, const void *data, size_t len);
+/* Reads a whole (small) file; *ret_text is malloc'ed and terminated, the caller frees. -EFBIG above max_bytes. */
+int fd_read_file(const char *path, size_t max_bytes, char **ret_text, size_t *ret_len);
+/* A connected pair of SOCK_SEQPACKET unix sockets, close-on-exec, non-blocking on the first end only. */
+int fd_seqpacket_pair(int ret_fds[2]);
+
+enum { FD_SEND_MAX = 64 };
+/* One datagram with up to FD_SEND_MAX fds (SCM_RIGHTS). Returns 0 or -errno (-EAGAIN on a full non-blocking socket). */
+int fd_send(int socket, const void *data, size_t len, const int *fds, size_t fd_count);
+/*
+ * One datagram; received fds are close-on-exec and belong to the caller. Returns the length, 0 at end of file, or -errno.
+ * -EMSGSIZE when data or fds did not fit (fds that arrived are closed).
+ */
+ssize_t fd_receive(int socket, void *data, size_t size, int *ret_fds, size_t fd_max, size_t *ret_fd_count);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * listen.h - listening sockets: parse an address of `bind`, bind it, name it, pass it on.
+ */
+#ifndef SHARED_LISTEN_H
+#define SHARED_LISTEN_H
+
+#include "base/base.h"
+#include "base/err.h"
+
+#include <sys/socket.h>
+
+enum listen_kind { LISTEN_TCP, LISTEN_UNIX, LISTEN_FD };
+
+/* One address of `bind`, parsed as gunicorn does: HOST, HOST:PORT, :PORT, [v6]:PORT, tcp://HOST:PORT, unix:PATH, unix://PATH, fd://N. */
+struct listen_address {
+	enum listen_kind kind;
+	char *host; /* lower case, without brackets; TCP only */
+	uint16_t port;
+	bool is_ipv6;
+	char *path; /* unix only */
+	int fd;     /* fd:// only */
+};
+
+struct listener {
+	struct listen_address address;
+	int fd;         /* owned */
+	char *name;     /* "http://127.0.0.1:8000", "unix:/run/a.sock"; the port the kernel gave when 0 was asked for */
+	bool must_unlink; /* a unix socket that we made */
+};
+
+struct listen_options {
+	int backlog;
+	bool reuse_port;
+	int umask;      /* of unix sockets */
+	long uid, gid;  /* owner of unix sockets; -1: leave */
+};
+
+/* 0, or -EINVAL with gunicorn's sentence ("'x' is not a valid port number."). */
+int listen_parse(const char *text, struct listen_address *ret_address, struct err *err);
+void listen_address_release(struct listen_address *address);
+bool listen_address_equals(const struct listen_address *a, const struct listen_address *b);
+/*
+ * Binds and listens: close-on-exec, non-blocking, SO_REUSEADDR, TCP_NODELAY. Takes over *address_take (also on failure).
+ * 0 or -errno (-EADDRINUSE and -EADDRNOTAVAIL are worth another try later); err gets gunicorn's sentence.
+ */
+int listen_open(struct listener *ret_listener, struct listen_address *address_take, const struct listen_options *options,
+                struct err *err);
+/* Closes; unlinks a unix socket when must_unlink and do_unlink are set. */
+void listen_close(struct listener *listener, bool do_unlink);
+/* Python's repr of the address for gunicorn's log lines: ('127.0.0.1', 8000) or /path; the caller frees. */
+char *listen_address_repr(const struct listen_address *address);
+/* The kernel's queue: *ret_waiting connections of at most *ret_limit. 0 or -errno (-EOPNOTSUPP for unix sockets). */
+int listen_queue(const struct listener *listener, uint32_t *ret_waiting, uint32_t *ret_limit);
+
+#endif

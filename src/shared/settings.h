@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * settings.h - every setting, made from tables/settings.def: one struct, one row of facts per setting.
+ *
+ * Values come as text (command line, environment, defaults) or as JSON (configuration file, link); both ways end in the same
+ * parser per type, in settings_parse.c. Later sources replace earlier ones as gunicorn does: default < environment default <
+ * configuration file < GUNICORN_CMD_ARGS < command line.
+ */
+#ifndef SHARED_SETTINGS_H
+#define SHARED_SETTINGS_H
+
+#include "base/base.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/strlist.h"
+
+enum setting_type {
+	T_BOOL,     /* bool */
+	T_INT,      /* long, within [min, max] */
+	T_SECONDS,  /* long */
+	T_STR,      /* char *, NULL when unset */
+	T_PATH,     /* char *, as given */
+	T_STRLIST,  /* struct strlist */
+	T_ADDRLIST, /* struct strlist; each is a bind address, checked when bound */
+	T_ENUM,     /* int, index into .words */
+	T_USER,     /* long uid; -1: not set */
+	T_GROUP,    /* long gid; -1: not set */
+	T_UMASK,    /* long; leading 0 is octal */
+	T_DICT,     /* char *, JSON object text */
+	T_PYOBJ,    /* char *; lives in Python, C knows its name only */
+};
+
+enum setting_source { SOURCE_DEFAULT, SOURCE_ENVIRONMENT, SOURCE_FILE, SOURCE_CMD_ARGS, SOURCE_CLI };
+enum setting_when { WHEN_RELOAD, WHEN_START }; /* WHEN_START: a change by SIGHUP is named in a warning and waits for a restart */
+enum setting_status { SUPPORTED, IGNORED, REFUSED };
+enum setting_owner { BY_MASTER = 1, BY_TEMPLATE = 2, BY_WORKER = 4 };
+
+enum setting_id {
+#define SETTING(name, type, ...) S_##name,
+#include "tables/settings.def"
+#undef SETTING
+	S_MAX
+};
+
+#define FIELD_BOOL(name) bool name;
+#define FIELD_INT(name) long name;
+#define FIELD_SECONDS(name) long name;
+#define FIELD_STR(name) char *name;
+#define FIELD_PATH(name) char *name;
+#define FIELD_STRLIST(name) struct strlist name;
+#define FIELD_ADDRLIST(name) struct strlist name;
+#define FIELD_ENUM(name) int name;
+#define FIELD_USER(name) long name;
+#define FIELD_GROUP(name) long name;
+#define FIELD_UMASK(name) long name;
+#define FIELD_DICT(name) char *name;
+#define FIELD_PYOBJ(name) char *name;
+
+struct settings {
+#define SETTING(name, type, ...) FIELD_##type(name)
+#include "tables/settings.def"
+#undef SETTING
+	uint8_t source[S_MAX]; /* enum setting_source */
+};
+
+struct setting {
+	const char *name; /* as in gunicorn.conf.py */
+	enum setting_type type;
+	size_t at;        /* offset in struct settings */
+	const char *cli;  /* "-w --workers"; NULL: configuration file only */
+	const char *meta; /* INT, STRING ... for --help */
+	const char *def;  /* default as text, goes through the same parser; NULL: unset */
+	const char *env;  /* environment variable that gives the default */
+	long min, max;    /* of numbers; max 0: none */
+	const char *words; /* T_ENUM: "sync gthread", lower case */
+	bool sets_false;  /* a flag that turns the setting off (--no-...) */
+	bool is_repeatable;
+	int group;
+	unsigned used_by; /* enum setting_owner, or-ed */
+	enum setting_when when;
+	enum setting_status status;
+	const char *help; /* one line for --help */
+#ifdef WITH_DOCS
+	const char *doc;  /* prose for man page and docs */
+#endif
+};
+
+extern const struct setting setting_rows[S_MAX];
+
+/* Groups, in the order of --help and the manual. */
+enum setting_group {
+	GROUP_CONFIG,
+	GROUP_SOCKETS,
+	GROUP_WORKERS,
+	GROUP_SECURITY,
+	GROUP_PROCESS,
+	GROUP_LOGGING,
+	GROUP_STATUS,
+	GROUP_MAX
+};
+extern const char *const setting_group_names[GROUP_MAX];
+
+/*
+ * The defaults, parsed from the rows; environment defaults (PORT, WEB_CONCURRENCY) applied on top when `environment` says so.
+ * 0, or an exit code with a sentence (a bad environment variable).
+ */
+int settings_init(struct settings *settings, bool use_environment, struct err *err);
+/* Frees all values; harmless on a zeroed struct. */
+void settings_release(struct settings *settings);
+void settings_copy(struct settings *to, const struct settings *from); /* `to` is released first */
+
+/* NULL when there is none of that name (exact, case-sensitive). */
+const struct setting *setting_find(const char *name);
+enum setting_id setting_id(const struct setting *row);
+
+/*
+ * Sets a value from text. Repeatable settings: a value from a higher source replaces what lower ones gave, values of the same
+ * source are appended. A value from a lower source than the present one is ignored. 0 or -EINVAL with gunicorn's sentence.
+ */
+int settings_set(struct settings *settings, enum setting_id id, const char *text, enum setting_source source, struct err *err);
+
+/* settings_json.c (the only jansson user of shared/) */
+/*
+ * Applies a JSON object {"name": value}, as the template sends it for the configuration file. Types are checked as gunicorn
+ * does (ints reject floats and None, bools reject 0 and 1 ...); names without a row are skipped.
+ * 0, or -EINVAL with "Invalid value for NAME: VALUE" and the reason in err.
+ */
+int settings_from_json(struct settings *settings, const char *json, enum setting_source source, struct err *err);
+/* All settings used by one of `owners` (or-ed), as a JSON object; the caller frees. */
+char *settings_to_json(const struct settings *settings, unsigned owners);
+
+/* The value as Python would print it (for --print-config and messages); the caller frees. */
+char *setting_show(const struct settings *settings, enum setting_id id);
+const char *setting_source_name(enum setting_source source); /* "default", "environment", "file", "GUNICORN_CMD_ARGS", "command line" */
+/* Names (comma separated, caller frees) of WHEN_START settings whose value differs; NULL when none does. */
+char *settings_changed_at_start_only(const struct settings *old, const struct settings *now);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * worker.h - one worker process: what it was given, its phases, its signs of life, its end.
+ *
+ * worker.c boots (privileges, signals, application, hooks) and leaves; between the two it runs the loop of the worker class
+ * (sync.c), which asks worker_tick() at each turn what to do.
+ */
+#ifndef WORKER_WORKER_H
+#define WORKER_WORKER_H
+
+#include "base/base.h"
+#include "shared/board.h"
+#include "shared/link.h"
+#include "shared/settings.h"
+
+struct agent;
+
+/* What the loop shall do. */
+enum worker_order {
+	WORKER_SERVE, /* go on */
+	WORKER_DRAIN, /* accept nothing more, finish what was accepted, then return from the loop */
+	WORKER_QUIT,  /* leave at once */
+};
+
+struct worker {
+	const struct settings *settings;
+	struct board *board;
+	struct board_line *line;
+	struct link link;        /* to the master; owned */
+	uint32_t slot;
+	uint32_t serial;         /* gunicorn: worker.age */
+	uint32_t generation;
+	const int *listen_fds;   /* borrowed from the template's memory; non-blocking */
+	size_t listen_count;
+	int wake_fd;             /* becomes readable when worker_tick() should be called soon (a signal arrived) */
+	uint64_t request_limit;  /* 0: none */
+	bool has_asked_recycle;
+	struct agent *agent;
+	void *app;               /* PyObject *: the WSGI callable; strong */
+	void *proxy;             /* PyObject *: the `worker` object that hooks see; strong */
+	/* private to worker.c */
+	volatile int order;
+};
+
+/* The child side of the fork: never returns. The GIL is held, Python's after-fork work is done. Takes worker->link. */
+void worker_main(struct worker *worker) ATTR_NORETURN;
+
+/*
+ * Once per turn of the loop, GIL held: beats, runs pending Python signal handlers, looks whether a hook set
+ * worker.alive = False. Says what to do.
+ */
+enum worker_order worker_tick(struct worker *worker);
+/* A sign of life alone; any thread, no GIL needed. For waits inside a request whose slowness is the client's. */
+void worker_beat(struct worker *worker);
+/*
+ * Call just before a request is handed to the application (GIL held): counts it, and at the request limit asks the master for
+ * a successor (once). The worker goes on serving until it is told to retire.
+ */
+void worker_count_request(struct worker *worker);
+
+/* A worker class: its loop. Returns when drained or told to quit. GIL held at entry and return. 0 or an exit code. */
+typedef int (*worker_loop_fn)(struct worker *worker);
+struct worker_class {
+	const char *name;
+	worker_loop_fn run;
+};
+extern const struct worker_class worker_classes[]; /* ends with a NULL name */
+
+int sync_run(struct worker *worker); /* sync.c */
+
+#endif
