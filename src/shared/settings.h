@@ -20,8 +20,11 @@ enum setting_type {
 	T_SECONDS,  /* long */
 	T_STR,      /* char *, NULL when unset */
 	T_PATH,     /* char *, as given */
+	T_DIR,      /* char *, made absolute against the launch directory; must exist */
 	T_STRLIST,  /* struct strlist */
 	T_ADDRLIST, /* struct strlist; each is a bind address, checked when bound */
+	T_WORDS,    /* struct strlist; given as one text with commas; each is one of .words when the row has some */
+	T_NETLIST,  /* the same; each is "*", an IP address or a network */
 	T_ENUM,     /* int, index into .words */
 	T_USER,     /* long uid; -1: not set */
 	T_GROUP,    /* long gid; -1: not set */
@@ -30,8 +33,13 @@ enum setting_type {
 	T_PYOBJ,    /* char *; lives in Python, C knows its name only */
 };
 
-enum setting_source { SOURCE_DEFAULT, SOURCE_ENVIRONMENT, SOURCE_FILE, SOURCE_CMD_ARGS, SOURCE_CLI };
+enum setting_source { SOURCE_DEFAULT, SOURCE_ENVIRONMENT, SOURCE_FILE, SOURCE_CMD_ARGS, SOURCE_GUNWALE_ARGS, SOURCE_CLI };
 enum setting_when { WHEN_RELOAD, WHEN_START }; /* WHEN_START: a change by SIGHUP is named in a warning and waits for a restart */
+/*
+ * SUPPORTED: does what gunicorn's does, or has no effect where the effect makes no sense here. IGNORED: accepted and checked, a
+ * value other than the default is named in a warning. REFUSED: a value other than the default ends the start, because a
+ * service that runs without it would surprise its owner.
+ */
 enum setting_status { SUPPORTED, IGNORED, REFUSED };
 enum setting_owner { BY_MASTER = 1, BY_TEMPLATE = 2, BY_WORKER = 4 };
 
@@ -47,6 +55,9 @@ enum setting_id {
 #define FIELD_SECONDS(name) long name;
 #define FIELD_STR(name) char *name;
 #define FIELD_PATH(name) char *name;
+#define FIELD_DIR(name) char *name;
+#define FIELD_WORDS(name) struct strlist name;
+#define FIELD_NETLIST(name) struct strlist name;
 #define FIELD_STRLIST(name) struct strlist name;
 #define FIELD_ADDRLIST(name) struct strlist name;
 #define FIELD_ENUM(name) int name;
@@ -70,11 +81,15 @@ struct setting {
 	const char *cli;  /* "-w --workers"; NULL: configuration file only */
 	const char *meta; /* INT, STRING ... for --help */
 	const char *def;  /* default as text, goes through the same parser; NULL: unset */
-	const char *env;  /* environment variable that gives the default */
-	long min, max;    /* of numbers; max 0: none */
+	const char *env;  /* environment variable that gives the default; of a T_BOOL: true for y, 1, yes, true, else false */
+	const char *env_prefix; /* put in front of the variable's value; NULL: nothing */
+	long min, max;    /* of numbers; max 0: none but what fits 31 bits */
 	const char *words; /* T_ENUM: "sync gthread", lower case */
 	bool sets_false;  /* a flag that turns the setting off (--no-...) */
-	bool is_repeatable;
+	bool is_repeatable; /* on the command line: every occurrence adds */
+	bool takes_bool;  /* T_ENUM: True (true, 1) is the second word, False (false, 0, none) and None the first */
+	bool checks_late; /* T_INT: argparse takes any text, so that a bad one is no usage error (gunicorn: cert_reqs) */
+	const char *without_value; /* the value when the option stands without one (argparse: nargs="?"); NULL: a value must follow */
 	int group;
 	unsigned used_by; /* enum setting_owner, or-ed */
 	enum setting_when when;
@@ -109,6 +124,9 @@ int settings_init(struct settings *settings, bool use_environment, struct err *e
 void settings_release(struct settings *settings);
 void settings_copy(struct settings *to, const struct settings *from); /* `to` is released first */
 
+/* Whether a setting has the same value in both. */
+bool settings_equal(const struct settings *a, const struct settings *b, enum setting_id id);
+
 /* NULL when there is none of that name (exact, case-sensitive). */
 const struct setting *setting_find(const char *name);
 enum setting_id setting_id(const struct setting *row);
@@ -119,14 +137,20 @@ enum setting_id setting_id(const struct setting *row);
  */
 int settings_set(struct settings *settings, enum setting_id id, const char *text, enum setting_source source, struct err *err);
 
+/* 0, or -ENOTSUP with one sentence when a setting asks for something that must not be missing silently. */
+int settings_check_supported(const struct settings *settings, struct err *err);
+/* Adds one sentence for each setting that asks for something that does not exist yet. For the log, at WARNING, once a start. */
+void settings_list_warnings(const struct settings *settings, struct strlist *ret_sentences);
+
 /* settings_json.c (the only jansson user of shared/) */
 /*
  * Applies a JSON object {"name": value}, as the template sends it for the configuration file. Types are checked as gunicorn
- * does (ints reject floats and None, bools reject 0 and 1 ...); names without a row are skipped.
- * 0, or -EINVAL with "Invalid value for NAME: VALUE" and the reason in err.
+ * does (ints reject floats and None, bools reject 0 and 1 ...); names without a row are skipped. A value that JSON cannot hold
+ * comes as {"__python__": repr(value)}: fit for T_PYOBJ, an error elsewhere.
+ * 0, or -EINVAL with two lines in err: "Invalid value for NAME: VALUE" and the reason.
  */
 int settings_from_json(struct settings *settings, const char *json, enum setting_source source, struct err *err);
-/* All settings used by one of `owners` (or-ed), as a JSON object; the caller frees. */
+/* All settings used by one of `owners` (or-ed), as a JSON object that settings_from_json() takes; the caller frees. */
 char *settings_to_json(const struct settings *settings, unsigned owners);
 
 /* The value as Python would print it (for --print-config and messages); the caller frees. */
