@@ -13,18 +13,18 @@ bool http_is_token(struct span name);
 /* Field value bytes: HTAB, SP, 0x21-0x7E, 0x80-0xFF. */
 bool http_is_field_value(struct span value);
 
-/* Header names that nearly every request has; py/ keeps an interned key for each. FIELD_OTHER: not one of them. */
+/* Header names that nearly every request has; py/ keeps an interned key for each. HTTP_FIELD_OTHER: not one of them. */
 enum http_field_id {
-	FIELD_OTHER,
-#define FIELD(id, name, key) FIELD_##id,
+	HTTP_FIELD_OTHER,
+#define FIELD(id, name, key) HTTP_FIELD_##id,
 #include "http/field.def"
 #undef FIELD
-	FIELD_MAX
+	HTTP_FIELD_MAX
 };
-/* Looks a name up without regard to case, in constant time. */
+/* Looks a token up without regard to case, in constant time (struct http_field has the answer already as `id`). */
 enum http_field_id http_field_id(struct span name);
-const char *http_field_key(enum http_field_id id); /* "HTTP_USER_AGENT", "CONTENT_TYPE" ... */
-/* "HTTP_X_NAME" for any name, into `key` (at least name.len + 6 bytes); returns the length. */
+const char *http_field_key(enum http_field_id id); /* "HTTP_USER_AGENT", "CONTENT_TYPE" ...; NULL for HTTP_FIELD_OTHER */
+/* "HTTP_X_NAME" for any name, into `key` (at least name.len + 6 bytes, not terminated); returns the length. */
 size_t http_field_write_key(struct span name, char *key);
 
 #endif

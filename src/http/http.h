@@ -14,6 +14,7 @@
 #include "base/base.h"
 #include "base/buf.h"
 #include "base/span.h"
+#include "http/field.h"
 
 /* ---- policy: limits and gunicorn's strictness switches ---- */
 
@@ -34,6 +35,10 @@ struct http_policy {
 
 /* Settings as users write them (0 is unlimited, clamps as gunicorn does) into a usable policy with gunicorn's defaults elsewhere. */
 void http_policy_init(struct http_policy *policy, long line, long fields, long field_size);
+
+/* What header_map says about a field name: '_' and '-' become the same WSGI key, so names with '_' are not trusted. */
+enum http_field_fate { HTTP_FIELD_KEEP, HTTP_FIELD_DROP, HTTP_FIELD_REFUSE };
+enum http_field_fate http_policy_field(const struct http_policy *policy, struct span name);
 
 /* ---- outcomes ---- */
 
@@ -70,6 +75,7 @@ const char *http_result_name(enum http_result result);      /* "bad_chunk", for 
 struct http_field {
 	struct span name;  /* as sent */
 	struct span value; /* trimmed; bytes >= 0x80 are kept (latin-1) */
+	enum http_field_id id;
 };
 
 enum http_body_kind { HTTP_BODY_NONE, HTTP_BODY_LENGTH, HTTP_BODY_CHUNKED };
@@ -113,7 +119,8 @@ enum http_result http_request_parse(struct http_request *request, const struct h
 void http_request_rebase(struct http_request *request, const char *old_data, const char *new_data);
 /* First field of that name (any case), or NULL. */
 const struct http_field *http_request_find(const struct http_request *request, const char *name);
-/* The message for the error page and log line, as gunicorn words it, into `text`. */
+/* gunicorn's str(exception) for the log line ("Invalid request from ip=...: CAUSE"), and its text for the error page. Appended. */
+void http_error_cause(enum http_result result, const struct http_request *request, struct buf *text);
 void http_error_text(enum http_result result, const struct http_request *request, struct buf *text);
 
 /* ---- request body ---- */
