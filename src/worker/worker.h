@@ -32,14 +32,19 @@ struct worker {
 	uint32_t generation;
 	const int *listen_fds;   /* borrowed from the template's memory; non-blocking */
 	size_t listen_count;
-	int wake_fd;             /* becomes readable when worker_tick() should be called soon (a signal arrived) */
+	int access_fd;           /* access log, opened by the template; FD_NONE: none. worker_tick() may replace it (USR1) */
+	int wake_fd;             /* non-blocking; readable when a signal arrived: call worker_woken(), then worker_tick() */
 	uint64_t request_limit;  /* 0: none */
 	bool has_asked_recycle;
 	struct agent *agent;
 	void *app;               /* PyObject *: the WSGI callable; strong */
 	void *proxy;             /* PyObject *: the `worker` object that hooks see; strong */
 	/* private to worker.c */
-	volatile int order;
+	int wake_write_fd;
+	int order;               /* enum worker_order; only ever rises */
+	int exit_code;
+	bool is_running;         /* the loop of its class runs: SIGTERM drains; before, it leaves at once */
+	bool has_said_leaving;
 };
 
 /* The child side of the fork: never returns. The GIL is held, Python's after-fork work is done. Takes worker->link. */
@@ -50,6 +55,8 @@ void worker_main(struct worker *worker) ATTR_NORETURN;
  * worker.alive = False. Says what to do.
  */
 enum worker_order worker_tick(struct worker *worker);
+/* Empties wake_fd after poll found it readable. Any state of the GIL. */
+void worker_woken(struct worker *worker);
 /* A sign of life alone; any thread, no GIL needed. For waits inside a request whose slowness is the client's. */
 void worker_beat(struct worker *worker);
 /*
@@ -58,7 +65,11 @@ void worker_beat(struct worker *worker);
  */
 void worker_count_request(struct worker *worker);
 
-/* A worker class: its loop. Returns when drained or told to quit. GIL held at entry and return. 0 or an exit code. */
+/*
+ * A worker class: its loop. Returns when drained or told to quit. GIL held at entry and return. 0 or an exit code.
+ * Python-level signal handlers may raise SystemExit through the application (INT, QUIT, ABRT): treat it like any exception
+ * that leaves the application, the next worker_tick() says WORKER_QUIT.
+ */
 typedef int (*worker_loop_fn)(struct worker *worker);
 struct worker_class {
 	const char *name;
