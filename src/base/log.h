@@ -37,7 +37,7 @@ bool log_is_on(enum log_level level);
 uint64_t log_dropped_total(void);
 
 void log_line(enum log_level level, const char *fmt, ...) ATTR_PRINTF(2, 3);
-void log_vline(enum log_level level, const char *fmt, va_list args);
+void log_vline(enum log_level level, const char *fmt, va_list args) ATTR_PRINTF(2, 0);
 #define log_debug(...) log_line(LOG_DEBUG, __VA_ARGS__)
 #define log_info(...) log_line(LOG_INFO, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)

@@ -27,6 +27,8 @@ struct listener {
 	int fd;         /* owned */
 	char *name;     /* "http://127.0.0.1:8000", "unix:/run/a.sock"; the port the kernel gave when 0 was asked for */
 	bool must_unlink; /* a unix socket that we made */
+	dev_t device;     /* of its file, so that nobody else's is unlinked */
+	ino_t inode;
 };
 
 struct listen_options {
@@ -36,17 +38,22 @@ struct listen_options {
 	long uid, gid;  /* owner of unix sockets; -1: leave */
 };
 
-/* 0, or -EINVAL with gunicorn's sentence ("'x' is not a valid port number."). */
+/*
+ * 0, or -EINVAL with gunicorn's sentence ("'x' is not a valid port number."); then nothing is held. Host names are not looked
+ * up here.
+ */
 int listen_parse(const char *text, struct listen_address *ret_address, struct err *err);
 void listen_address_release(struct listen_address *address);
 bool listen_address_equals(const struct listen_address *a, const struct listen_address *b);
 /*
- * Binds and listens: close-on-exec, non-blocking, SO_REUSEADDR, TCP_NODELAY. Takes over *address_take (also on failure).
- * 0 or -errno (-EADDRINUSE and -EADDRNOTAVAIL are worth another try later); err gets gunicorn's sentence.
+ * Binds and listens: close-on-exec, non-blocking, SO_REUSEADDR, TCP_NODELAY. Takes over *address_take (also on failure, but
+ * an fd:// stays open then). The umask of the process changes for a moment. Blocks only to look up a host name.
+ * 0 or -errno (-EADDRINUSE and -EADDRNOTAVAIL are worth another try later); err gets gunicorn's sentence:
+ * "connection to ('127.0.0.1', 8000) failed: [Errno 98] Address already in use", or "'/path' is not a socket" (-ENOTSOCK).
  */
 int listen_open(struct listener *ret_listener, struct listen_address *address_take, const struct listen_options *options,
                 struct err *err);
-/* Closes; unlinks a unix socket when must_unlink and do_unlink are set. */
+/* Closes; unlinks a unix socket when must_unlink and do_unlink are set and the file is still ours. Harmless when zeroed. */
 void listen_close(struct listener *listener, bool do_unlink);
 /* Python's repr of the address for gunicorn's log lines: ('127.0.0.1', 8000) or /path; the caller frees. */
 char *listen_address_repr(const struct listen_address *address);
