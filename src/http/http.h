@@ -18,6 +18,13 @@
 
 /* ---- policy: limits and gunicorn's strictness switches ---- */
 
+/* Caps of what users set to "unlimited" (0). */
+#define HTTP_LINE_MAX (8190)               /* gunicorn clamps greater request lines, but lets 0 go on without end */
+#define HTTP_UNLIMITED_LINE_MAX (1 << 20)
+#define HTTP_FIELDS_MAX (32768)
+#define HTTP_HEAD_MAX (16 << 20)           /* all field lines of one head, and of one trailer section */
+#define HTTP_CHUNK_LINE_MAX (4096)         /* chunk size with its extensions */
+
 enum http_header_map { HTTP_MAP_DROP, HTTP_MAP_REFUSE, HTTP_MAP_DANGEROUS };
 
 struct http_policy {
@@ -84,7 +91,7 @@ struct http_request {
 	/* After HTTP_DONE. Spans point into the caller's bytes, see http_request_parse(). */
 	struct span method;
 	struct span target;      /* raw, as sent: RAW_URI */
-	struct span path;        /* of target, still percent-encoded, without fragment; "*" for OPTIONS * */
+	struct span path;        /* of target, still percent-encoded, without fragment; "*" for OPTIONS *; "/" for http://host */
 	struct span query;       /* without '?', empty when none */
 	struct span host;        /* authority of an absolute-form target, else Host; empty when neither */
 	int version_major, version_minor;
@@ -100,11 +107,14 @@ struct http_request {
 	/* When refused: the bytes that gunicorn's message quotes. */
 	struct span culprit;
 
-	/* private to parse.c */
-	size_t seen;
+	/* private to parse.c and request.c */
+	const char *base;   /* where data was at the last call: it may move while the head is incomplete */
+	size_t seen;        /* bytes that hold no further end of line */
 	size_t line_start;
-	int state;
+	size_t field_bytes; /* lines so far of the field that folding may continue */
+	size_t limit;       /* the limit that was broken, for the message */
 	size_t field_cap;
+	int state;
 };
 
 void http_request_init(struct http_request *request);   /* zeroed; may be called again after release */
@@ -130,9 +140,10 @@ struct http_body {
 	uint64_t remaining;   /* of the Content-Length, or of this chunk */
 	int state;            /* private */
 	size_t line_bytes;    /* private: of the chunk-size line or trailer line so far */
+	size_t name_bytes;    /* private: of the trailer's name */
 	size_t trailer_count; /* private */
 	size_t trailer_bytes; /* private */
-	unsigned trailer_name_hash; /* private */
+	char trailer_name[24]; /* private: beginning of the name, lower case; longer than every forbidden one */
 	bool is_done;
 	const struct http_policy *policy;
 };
@@ -141,7 +152,9 @@ void http_body_init(struct http_body *body, const struct http_request *request, 
 /*
  * Takes bytes off the wire. *ret_used: how many of data were consumed (framing included); *ret_payload: payload bytes among
  * them, as a span into data (at most one piece a call; call again while there are bytes left). HTTP_DONE: the body ended, the
- * rest of data belongs to the next request. HTTP_MORE: consumed what there was, or gave a piece; call again. Else refused.
+ * rest of data belongs to the next request; it may come together with the last piece, so take *ret_payload whatever the result.
+ * HTTP_MORE: consumed what there was, or gave a piece; call again. Else refused (and refused again if called again).
+ * Trailer fields are checked, counted and dropped.
  */
 enum http_result http_body_read(struct http_body *body, const char *data, size_t len, size_t *ret_used, struct span *ret_payload);
 
