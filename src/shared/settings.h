@@ -108,9 +108,13 @@ enum setting_group {
 	GROUP_SOCKETS,
 	GROUP_WORKERS,
 	GROUP_SECURITY,
+	GROUP_DEBUG,
 	GROUP_PROCESS,
 	GROUP_LOGGING,
 	GROUP_STATUS,
+	GROUP_PROXY,
+	GROUP_TLS,
+	GROUP_OTHER,
 	GROUP_MAX
 };
 extern const char *const setting_group_names[GROUP_MAX];
