@@ -2,7 +2,8 @@
 /*
  * accesslog.h - access_log_format compiled once, written for each request.
  *
- * A Python %-format over gunicorn's atoms: h l u t r m U q H s B b f a T D M L p {name}i {name}o {name}e.
+ * A Python %-format over gunicorn's atoms: h l u t r m U q H s B b f a T D M L p {name}i {name}o {name}e. A name that is none of
+ * them gives "-". One writer at a time: the second's text is kept in the struct.
  */
 #ifndef HTTP_ACCESSLOG_H
 #define HTTP_ACCESSLOG_H
@@ -17,7 +18,7 @@ struct accesslog; /* opaque: a compiled format */
 
 struct accesslog_entry {
 	struct span remote_addr;       /* REMOTE_ADDR; empty for unix sockets */
-	const struct http_request *request;
+	const struct http_request *request; /* may be NULL: then what it would say is "-" */
 	struct span protocol;          /* "HTTP/1.1" */
 	struct span path;              /* PATH_INFO, decoded */
 	struct span status;            /* "200 OK" */
@@ -26,7 +27,10 @@ struct accesslog_entry {
 	time_t wall;                   /* now; local time is printed */
 	long pid;
 	struct span response_fields;   /* "Name: value\r\n" lines of the application, for {name}o */
-	/* For {name}e: looks up an environ key; returns the empty span with at == NULL when absent. May be NULL. */
+	/*
+	 * For {name}e: looks up an environ key without regard to case (the name comes as the format has it); returns the empty span
+	 * with at == NULL when absent. The span must live until the next call. May be NULL.
+	 */
 	struct span (*find_environ)(void *context, struct span name);
 	void *context;
 };
@@ -34,7 +38,10 @@ struct accesslog_entry {
 /* NULL and a sentence when the format is broken (as Python's % would find it). */
 struct accesslog *accesslog_new(const char *format, struct err *err);
 void accesslog_free(struct accesslog *log);
-/* Appends one line with its newline. Quotes in values are escaped as gunicorn does; CR, LF and other control bytes never get through. */
-void accesslog_write(const struct accesslog *log, const struct accesslog_entry *entry, struct buf *line);
+/*
+ * Appends one line with its newline. In values '"' becomes \" as gunicorn does it; control bytes, and bytes that are no UTF-8,
+ * become \xHH, so that no client can begin a line or steer a terminal.
+ */
+void accesslog_write(struct accesslog *log, const struct accesslog_entry *entry, struct buf *line);
 
 #endif

@@ -65,27 +65,6 @@ const char *http_result_name(enum http_result result)
 	return results[result].name;
 }
 
-void http_write_repr(struct span bytes, struct buf *text)
-{
-	/* Python prefers ' unless that is in the text and " is not. */
-	bool use_double = span_find(bytes, '\'') >= 0 && span_find(bytes, '"') < 0;
-	char quote = use_double ? '"' : '\'';
-
-	buf_add_byte(text, quote);
-	for (size_t i = 0; i < bytes.len; i++) {
-		unsigned char byte = (unsigned char)bytes.at[i];
-		if (byte == '\\' || byte == (unsigned char)quote)
-			buf_addf(text, "\\%c", byte);
-		else if (byte == '\r' || byte == '\n' || byte == '\t')
-			buf_add_str(text, byte == '\r' ? "\\r" : byte == '\n' ? "\\n" : "\\t");
-		else if (byte < 0x20 || byte >= 0x7f)
-			buf_addf(text, "\\x%02x", byte);
-		else
-			buf_add_byte(text, (char)byte);
-	}
-	buf_add_byte(text, quote);
-}
-
 void http_error_cause(enum http_result result, const struct http_request *request, struct buf *text)
 {
 	buf_add_str(text, results[result].cause);

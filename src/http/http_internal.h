@@ -54,7 +54,9 @@ struct http_field *http_request_add_field(struct http_request *request);
 /* chunk.c: http_body_read() for HTTP_BODY_CHUNKED. */
 enum http_result http_chunk_read(struct http_body *body, const char *data, size_t len, size_t *ret_used, struct span *ret_payload);
 
-/* error.c: the bytes as Python's repr() writes the latin-1 string; everything but printable ASCII is escaped. */
+/* quote.c: the bytes as Python's repr() writes the latin-1 string; everything but printable ASCII is escaped. */
 void http_write_repr(struct span bytes, struct buf *text);
+/* quote.c: the bytes for a log line: '"' as \", control bytes and what is no UTF-8 as \xHH. */
+void http_write_safe(struct span value, struct buf *text);
 
 #endif
