@@ -206,17 +206,31 @@ static enum cli_args_end take_flag(struct parser *parser, const struct option *o
 	return ARGS_OK;
 }
 
+/* A value-taking option whose value is the next argument, or may be missing. */
+static enum cli_args_end consume_next(struct parser *parser, const struct option *option, size_t *at)
+{
+	if (!takes_value(option))
+		return take_flag(parser, option);
+	if (*at < parser->count && parser->items[*at].mark == MARK_VALUE)
+		take_value(parser, option, parser->items[(*at)++].text);
+	else if (option->row->without_value != NULL)
+		take_value(parser, option, option->row->without_value);
+	else
+		set_option_error(parser, option, "expected one argument");
+	return parser->error != NULL ? ARGS_USAGE : ARGS_OK;
+}
+
 /* "-Dw4": flags glued together, the last one perhaps with its value. */
-static enum cli_args_end consume_glued(struct parser *parser, const struct option *option, const char *glued)
+static enum cli_args_end consume_glued(struct parser *parser, const struct option *option, const char *glued, size_t *at)
 {
 	const struct option *flags[64];
 	size_t count = 0;
 
-	while (!takes_value(option)) {
+	while (!takes_value(option) && glued != NULL) {
 		const char letter[2] = { '-', glued[0] };
 		const struct option *next = NULL;
 
-		if (option->flag[1] != '-' && glued[0] != '\0' && count + 1 < ARRAY_LEN(flags))
+		if (option->flag[1] != '-' && glued[0] != '\0' && count < ARRAY_LEN(flags))
 			next = find_option(parser, span_of(letter, 2));
 		if (next == NULL) {
 			set_value_error(parser, option, "ignored explicit argument ", glued);
@@ -224,11 +238,7 @@ static enum cli_args_end consume_glued(struct parser *parser, const struct optio
 		}
 		flags[count++] = option;
 		option = next;
-		glued++;
-		if (glued[0] == '\0') {
-			glued = NULL;
-			break;
-		}
+		glued = glued[1] != '\0' ? glued + 1 : NULL;
 	}
 	/* Only now that the whole argument is understood the flags count. */
 	for (size_t i = 0; i < count; i++) {
@@ -237,43 +247,27 @@ static enum cli_args_end consume_glued(struct parser *parser, const struct optio
 		if (end != ARGS_OK)
 			return end;
 	}
-	if (glued == NULL && takes_value(option)) {
-		set_option_error(parser, option, "expected one argument");
-		return ARGS_USAGE;
-	}
 	if (glued == NULL)
-		return take_flag(parser, option);
+		return consume_next(parser, option, at);
 	take_value(parser, option, count > 0 && glued[0] == '=' ? glued + 1 : glued);
 	return parser->error != NULL ? ARGS_USAGE : ARGS_OK;
 }
 
 static enum cli_args_end consume_option(struct parser *parser, size_t *at)
 {
-	struct item *item = &parser->items[*at];
-	const struct option *option = item->option;
-	bool has_value;
+	const struct item *item = &parser->items[(*at)++];
 
-	(*at)++;
 	if (item->ambiguous != NULL) {
 		set_error(parser, xstrdup(item->ambiguous));
 		return ARGS_USAGE;
 	}
-	if (option == NULL) {
+	if (item->option == NULL) {
 		strlist_add(&parser->extras, item->text);
 		return ARGS_OK;
 	}
 	if (item->glued != NULL)
-		return consume_glued(parser, option, item->glued);
-	if (!takes_value(option))
-		return take_flag(parser, option);
-	has_value = *at < parser->count && parser->items[*at].mark == MARK_VALUE;
-	if (has_value)
-		take_value(parser, option, parser->items[(*at)++].text);
-	else if (option->row->without_value != NULL)
-		take_value(parser, option, option->row->without_value);
-	else
-		set_option_error(parser, option, "expected one argument");
-	return parser->error != NULL ? ARGS_USAGE : ARGS_OK;
+		return consume_glued(parser, item->option, item->glued, at);
+	return consume_next(parser, item->option, at);
 }
 
 /* The first run of positionals is the application (and what is ignored behind it); later ones are one too many. */

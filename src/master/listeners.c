@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * listeners.c - the sockets of one generation.
+ *
+ * Called by generation.c, master.c and status.c. Never waits for an address to become free: the caller tries again.
+ */
+#include "base/base.h"
+
+#include "master/listeners.h"
+
+#include "base/buf.h"
+#include "base/check.h"
+
+struct shared_listener {
+	struct listener listener;
+	uint32_t holders;
+};
+
+static struct shared_listener *find(const struct listeners *set, const struct listen_address *address)
+{
+	for (size_t i = 0; set != NULL && i < set->count; i++)
+		if (listen_address_equals(&set->items[i]->listener.address, address))
+			return set->items[i];
+	return NULL;
+}
+
+static int add(struct listeners *set, const struct listeners *present, const char *text, const struct listen_options *options,
+               struct err *err)
+{
+	struct listen_address address;
+	int error = listen_parse(text, &address, err);
+
+	if (error != 0)
+		return error;
+
+	struct shared_listener *shared = find(set, &address);
+
+	if (shared != NULL) { /* the same address twice in one list */
+		listen_address_release(&address);
+		return 0;
+	}
+	shared = find(present, &address);
+	if (shared != NULL) {
+		listen_address_release(&address);
+	} else {
+		shared = xcalloc(1, sizeof(*shared));
+		error = listen_open(&shared->listener, &address, options, err);
+		if (error != 0) {
+			free(shared);
+			return error;
+		}
+	}
+	shared->holders++;
+	set->items[set->count++] = shared;
+	return 0;
+}
+
+/* gunicorn: sock.py create_sockets(): where one fd:// is given, only the fds are used. */
+static bool has_fd_address(const struct strlist *binds)
+{
+	for (size_t i = 0; i < binds->count; i++)
+		if (strncmp(binds->items[i], "fd://", 5) == 0)
+			return true;
+	return false;
+}
+
+int listeners_open(struct listeners *set, const struct listeners *present, const struct settings *settings, struct err *err)
+{
+	const struct strlist *binds = &settings->bind;
+	const struct listen_options options = {
+		.backlog = (int)settings->backlog,
+		.reuse_port = settings->reuse_port,
+		.umask = (int)settings->umask,
+		.uid = settings->user,
+		.gid = settings->group,
+	};
+	bool only_fds = has_fd_address(binds);
+
+	CHECK(set->count == 0);
+	if (binds->count == 0)
+		return err_set(err, -EINVAL, "bind is empty: give at least one address, such as 127.0.0.1:8000");
+	if (binds->count > LISTENERS_MAX)
+		return err_set(err, -EINVAL, "bind has %zu addresses; at most %d are accepted", binds->count, LISTENERS_MAX);
+	for (size_t i = 0; i < binds->count; i++) {
+		if (only_fds && strncmp(binds->items[i], "fd://", 5) != 0)
+			continue;
+
+		int error = add(set, present, binds->items[i], &options, err);
+
+		if (error != 0) {
+			listeners_release(set, true);
+			return error;
+		}
+	}
+	return 0;
+}
+
+void listeners_release(struct listeners *set, bool do_unlink)
+{
+	for (size_t i = 0; i < set->count; i++) {
+		struct shared_listener *shared = set->items[i];
+
+		if (--shared->holders == 0) {
+			listen_close(&shared->listener, do_unlink);
+			free(shared);
+		}
+	}
+	set->count = 0;
+}
+
+const struct listener *listeners_get(const struct listeners *set, size_t index)
+{
+	CHECK(index < set->count);
+	return &set->items[index]->listener;
+}
+
+bool listeners_equals(const struct listeners *a, const struct listeners *b)
+{
+	return a->count == b->count && memcmp(a->items, b->items, a->count * sizeof(a->items[0])) == 0;
+}
+
+char *listeners_text(const struct listeners *set)
+{
+	struct buf text = BUF_NONE;
+
+	for (size_t i = 0; i < set->count; i++) {
+		if (i > 0)
+			buf_add_byte(&text, ',');
+		buf_add_str(&text, set->items[i]->listener.name);
+	}
+	return buf_detach(&text);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * listeners.h - the sockets of one generation; those whose address stays the same are carried over by a reload.
+ */
+#ifndef MASTER_LISTENERS_H
+#define MASTER_LISTENERS_H
+
+#include "base/base.h"
+#include "base/err.h"
+#include "shared/listen.h"
+#include "shared/settings.h"
+
+enum { LISTENERS_MAX = 60 }; /* they travel in one message to the template */
+
+struct shared_listener; /* a listener and how many sets hold it */
+
+struct listeners {
+	struct shared_listener *items[LISTENERS_MAX];
+	size_t count;
+};
+
+/*
+ * Fills `set` (must be empty) with the sockets of settings->bind: taken from `present` (may be NULL) where the address is the
+ * same, bound anew otherwise. 0, or -errno with gunicorn's sentence; then `set` is empty. -EADDRINUSE and -EADDRNOTAVAIL are
+ * worth another try later.
+ */
+int listeners_open(struct listeners *set, const struct listeners *present, const struct settings *settings, struct err *err);
+/* Lets go of the set's sockets; those that no other set holds are closed, and unlinked when do_unlink is set. */
+void listeners_release(struct listeners *set, bool do_unlink);
+const struct listener *listeners_get(const struct listeners *set, size_t index);
+/* The same sockets in the same order. */
+bool listeners_equals(const struct listeners *a, const struct listeners *b);
+/* "http://127.0.0.1:8000,unix:/run/x.sock"; the caller frees. */
+char *listeners_text(const struct listeners *set);
+
+#endif

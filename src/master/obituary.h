@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * obituary.h - how workers ended: one log line each, and the last of them kept for the status file.
+ */
+#ifndef MASTER_OBITUARY_H
+#define MASTER_OBITUARY_H
+
+#include "base/base.h"
+#include "master/slot.h"
+
+struct master;
+
+enum { OBITUARIES_MAX = 32 };
+
+struct obituary {
+	char time[32];           /* RFC 3339 */
+	uint32_t slot, serial, generation;
+	pid_t pid;
+	enum slot_reason reason;
+	int exit_code;           /* -1: ended by a signal */
+	int signal;              /* 0: exited */
+	uint64_t requests_total;
+	uint64_t age_ms;
+	char last_words[256];
+};
+
+struct obituaries {
+	struct obituary ring[OBITUARIES_MAX];
+	uint64_t total;          /* ever written; the newest is ring[(total - 1) % OBITUARIES_MAX] */
+	uint64_t by_reason[REASON_MAX];
+};
+
+/* Logs the end of the worker in that slot as gunicorn does, and keeps it. Call before the board line is cleared. */
+void obituary_write(struct master *master, const struct slot *slot, int status, bool was_booting);
+
+#endif

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * workers.c - the worker processes: forked, listened to, told to leave.
+ *
+ * Called by master.c, templates.c and generation.c. Which worker and when is decided by pool.c and slot.c.
+ */
+#include "base/base.h"
+
+#include "master/workers.h"
+
+#include <signal.h>
+#include <sys/random.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "master/generation.h"
+#include "master/master.h"
+#include "master/obituary.h"
+#include "master/templates.h"
+
+enum { ABORT_MS = 1000 }; /* gunicorn: the next look of its main loop sends SIGKILL, about a second later */
+
+static void perform(struct master *master, struct slot *slot, enum slot_action action);
+
+static void step(struct master *master, struct slot *slot, enum slot_event event)
+{
+	const struct slot_limits limits = {
+		.graceful_ms = (uint64_t)master->settings.graceful_timeout * 1000,
+		.abort_ms = ABORT_MS,
+	};
+
+	perform(master, slot, slot_step(slot, event, &limits, clock_ms()));
+}
+
+static struct worker_handle *handle_of(struct master *master, uint32_t slot)
+{
+	if (master->handles[slot] == NULL) {
+		struct worker_handle *handle = xcalloc(1, sizeof(*handle));
+
+		handle->master = master;
+		handle->slot = slot;
+		procmem_init(&handle->procmem);
+		master->handles[slot] = handle;
+	}
+	return master->handles[slot];
+}
+
+static void on_message(void *owner, struct message *message)
+{
+	struct worker_handle *handle = owner;
+	struct master *master = handle->master;
+	struct slot *slot = pool_slot(&master->pool, handle->slot);
+	struct slot_facts *facts = slot_facts(slot);
+
+	/* A worker may say anything at any time; what does not fit its state is dropped. */
+	switch (message->id) {
+	case MESSAGE_ready:
+		if (slot_allows(slot, SLOT_EVENT_READY))
+			step(master, slot, SLOT_EVENT_READY);
+		break;
+	case MESSAGE_recycle:
+		if (slot_state(slot) == SLOT_SERVING && !facts->wants_recycle) {
+			facts->wants_recycle = true;
+			facts->recycle_ms = clock_ms();
+		}
+		break;
+	case MESSAGE_leaving:
+		if (slot_state(slot) == SLOT_SERVING || slot_state(slot) == SLOT_BOOTING)
+			workers_retire(master, slot, REASON_OWN);
+		break;
+	default:
+		break;
+	}
+	master_update(master);
+}
+
+static void on_end(void *owner, int error)
+{
+	struct worker_handle *handle = owner;
+
+	(void)error; /* its end as a process says more */
+	peer_close(&handle->peer);
+}
+
+static uint32_t draw_request_limit(const struct settings *settings)
+{
+	uint32_t random = 0;
+	uint64_t limit = (uint64_t)settings->max_requests;
+
+	if (limit == 0)
+		return 0;
+	if (settings->max_requests_jitter > 0 && getrandom(&random, sizeof(random), GRND_NONBLOCK) == (ssize_t)sizeof(random))
+		limit += random % ((uint64_t)settings->max_requests_jitter + 1);
+	return (uint32_t)MIN(limit, (uint64_t)UINT32_MAX);
+}
+
+int workers_spawn(struct master *master, struct slot *slot, uint32_t generation)
+{
+	struct template *template = templates_ready_of(master, generation);
+	struct slot_facts *facts = slot_facts(slot);
+	struct worker_handle *handle = handle_of(master, slot_index(slot));
+	int ends[2] = { FD_NONE, FD_NONE };
+	int error;
+
+	if (template == NULL)
+		return -ESRCH;
+	error = fd_seqpacket_pair(ends);
+	if (error != 0)
+		return error;
+	*facts = (struct slot_facts){
+		.serial = master->pool.next_serial++,
+		.generation = generation,
+		.request_limit = draw_request_limit(&template->settings),
+		.spawned_ms = clock_ms(),
+	};
+	board_clear_line(&master->board, slot_index(slot));
+	error = templates_fork(template, slot_index(slot), facts->serial, facts->request_limit, ends[1]);
+	fd_close(&ends[1]);
+	if (error != 0) {
+		fd_close(&ends[0]);
+		return error;
+	}
+	peer_close(&handle->peer);
+	handle->peer = peer_new(&master->loop, ends[0], FROM_WORKER, on_message, on_end, handle);
+	master->spawned_total++;
+	step(master, slot, SLOT_EVENT_WANTED);
+	return 0;
+}
+
+void workers_retire(struct master *master, struct slot *slot, enum slot_reason reason)
+{
+	struct slot_facts *facts = slot_facts(slot);
+
+	if (facts->reason == REASON_NONE)
+		facts->reason = reason;
+	step(master, slot, SLOT_EVENT_RETIRE);
+}
+
+void workers_retire_all(struct master *master, enum slot_reason reason)
+{
+	for (uint32_t i = 0; i < master->pool.slot_count; i++)
+		workers_retire(master, master->pool.slots[i], reason);
+}
+
+void workers_hurry_all(struct master *master)
+{
+	for (uint32_t i = 0; i < master->pool.slot_count; i++) {
+		struct slot *slot = master->pool.slots[i];
+
+		if (slot_facts(slot)->reason == REASON_NONE)
+			slot_facts(slot)->reason = REASON_STOP;
+		step(master, slot, SLOT_EVENT_HURRY);
+	}
+}
+
+static void send_signal(struct slot *slot, int signal)
+{
+	pid_t pid = slot_facts(slot)->pid;
+
+	if (pid > 1)
+		(void)spawn_signal(pid, signal);
+}
+
+void workers_kill_all(struct master *master)
+{
+	for (uint32_t i = 0; i < master->pool.slot_count; i++)
+		if (slot_state(master->pool.slots[i]) == SLOT_RETIRING)
+			step(master, master->pool.slots[i], SLOT_EVENT_TIMER);
+}
+
+void workers_signal_all(struct master *master, int signal)
+{
+	for (uint32_t i = 0; i < master->pool.slot_count; i++)
+		if (slot_state(master->pool.slots[i]) != SLOT_EMPTY)
+			send_signal(master->pool.slots[i], signal);
+}
+
+void workers_abort_late(struct master *master, struct slot *slot)
+{
+	slot_facts(slot)->reason = REASON_TIMEOUT;
+	step(master, slot, SLOT_EVENT_LATE);
+}
+
+void workers_follow_plan(struct master *master, uint64_t now_ms)
+{
+	struct wish wishes[64];
+	size_t count;
+
+	/* A fork that can't be asked for ends the round; the next event tries again. */
+	for (bool goes_on = true; goes_on;) {
+		count = pool_plan(&master->pool, now_ms, wishes, ARRAY_LEN(wishes));
+		goes_on = count == ARRAY_LEN(wishes);
+		for (size_t i = 0; i < count; i++) {
+			struct slot *slot = pool_slot(&master->pool, wishes[i].slot);
+
+			if (wishes[i].kind == WISH_RETIRE)
+				workers_retire(master, slot, wishes[i].reason);
+			else if (workers_spawn(master, slot, master->pool.generation) != 0)
+				goes_on = false;
+		}
+	}
+}
+
+/* The slot that this word is about; NULL when it is stale or nonsense. */
+static struct slot *awaited(struct master *master, uint32_t index, uint32_t serial)
+{
+	struct slot *slot = pool_slot(&master->pool, index);
+
+	if (slot == NULL || slot_facts(slot)->serial != serial)
+		return NULL;
+	return slot_state(slot) == SLOT_SPAWNING || slot_state(slot) == SLOT_DOOMED ? slot : NULL;
+}
+
+void workers_on_forked(struct master *master, uint32_t index, uint32_t serial, pid_t pid)
+{
+	struct slot *slot = awaited(master, index, serial);
+	int status;
+
+	if (slot == NULL || pid <= 1)
+		return;
+	slot_facts(slot)->pid = pid;
+	step(master, slot, SLOT_EVENT_SPAWNED);
+	/* It may have died, and been reaped, before its template told us of its birth. */
+	if (spawn_take_unknown(&master->spawn, pid, clock_ms(), &status))
+		(void)workers_on_exit(master, pid, status);
+}
+
+void workers_on_fork_failed(struct master *master, uint32_t index, uint32_t serial)
+{
+	struct slot *slot = awaited(master, index, serial);
+
+	if (slot != NULL)
+		step(master, slot, SLOT_EVENT_SPAWN_FAILED);
+}
+
+void workers_on_template_gone(struct master *master, uint32_t generation)
+{
+	for (uint32_t i = 0; i < master->pool.slot_count; i++) {
+		struct slot *slot = master->pool.slots[i];
+
+		if (slot_facts(slot)->generation == generation &&
+		    (slot_state(slot) == SLOT_SPAWNING || slot_state(slot) == SLOT_DOOMED))
+			step(master, slot, SLOT_EVENT_SPAWN_FAILED);
+	}
+}
+
+/* The process is gone: says so, counts, runs the child_exit hook, and lets the reload know if it was its canary. */
+static void bury(struct master *master, struct slot *slot, int status, bool was_booting)
+{
+	const struct slot_facts facts = *slot_facts(slot);
+	struct worker_handle *handle = handle_of(master, slot_index(slot));
+	char *arguments = xasprintf("{\"serial\":%lu,\"pid\":%ld}", (unsigned long)facts.serial, (long)facts.pid);
+
+	obituary_write(master, slot, status, was_booting);
+	templates_hook(templates_of(master, facts.generation), HOOK_child_exit, arguments);
+	free(arguments);
+	peer_close(&handle->peer);
+	procmem_close(&handle->procmem);
+	slot_facts(slot)->pid = 0;
+	slot_facts(slot)->serial = 0;
+	board_clear_line(&master->board, slot_index(slot));
+	if (facts.reason == REASON_NONE || facts.reason == REASON_OWN || facts.reason == REASON_TIMEOUT)
+		pool_note_failure(&master->pool, facts.spawned_ms, clock_ms());
+	generation_on_worker_end(master, slot_index(slot), &facts, status);
+}
+
+bool workers_on_exit(struct master *master, pid_t pid, int status)
+{
+	struct slot *slot = pool_find_pid(&master->pool, pid);
+
+	if (slot == NULL)
+		return false;
+
+	bool was_booting = slot_facts(slot)->ready_ms == 0;
+
+	step(master, slot, SLOT_EVENT_EXITED);
+	bury(master, slot, status, was_booting);
+	return true;
+}
+
+void workers_on_time(struct master *master, uint64_t now_ms)
+{
+	for (uint32_t i = 0; i < master->pool.slot_count; i++) {
+		struct slot *slot = master->pool.slots[i];
+
+		if (slot_timer_ms(slot) != 0 && now_ms >= slot_timer_ms(slot))
+			step(master, slot, SLOT_EVENT_TIMER);
+	}
+}
+
+int workers_rss(const struct master *master, uint32_t slot, uint64_t *ret_rss_bytes)
+{
+	const struct worker_handle *handle = master->handles[slot];
+
+	return handle == NULL ? -ENOENT : procmem_read(&handle->procmem, ret_rss_bytes);
+}
+
+static void note_pid(struct master *master, struct slot *slot)
+{
+	(void)procmem_open(&handle_of(master, slot_index(slot))->procmem, slot_facts(slot)->pid);
+}
+
+static void perform(struct master *master, struct slot *slot, enum slot_action action)
+{
+	switch (action) {
+	case SLOT_DO_note_pid:
+		note_pid(master, slot);
+		break;
+	case SLOT_DO_note_pid_and_term:
+		note_pid(master, slot);
+		send_signal(slot, SIGTERM);
+		break;
+	case SLOT_DO_note_ready:
+		slot_facts(slot)->ready_ms = clock_ms();
+		generation_on_worker_ready(master, slot_index(slot));
+		break;
+	case SLOT_DO_send_term:
+		send_signal(slot, SIGTERM);
+		break;
+	case SLOT_DO_send_quit:
+		send_signal(slot, SIGQUIT);
+		break;
+	case SLOT_DO_send_abort:
+		log_critical("WORKER TIMEOUT (pid:%ld)", (long)slot_facts(slot)->pid);
+		send_signal(slot, SIGABRT);
+		break;
+	case SLOT_DO_send_kill:
+		slot_facts(slot)->was_killed = true;
+		send_signal(slot, SIGKILL);
+		break;
+	case SLOT_DO_note_failure: {
+		const struct slot_facts facts = *slot_facts(slot);
+
+		peer_close(&handle_of(master, slot_index(slot))->peer);
+		pool_note_failure(&master->pool, facts.spawned_ms, clock_ms());
+		generation_on_worker_end(master, slot_index(slot), &facts, 0);
+		break;
+	}
+	case SLOT_DO_nothing:
+	case SLOT_DO_ask_fork:
+	case SLOT_DO_note_boot_death:
+	case SLOT_DO_note_death:
+	case SLOT_ACTION_MAX:
+		break;
+	}
+	status_soon(&master->status);
+}
