@@ -33,7 +33,8 @@ struct cli {
  * (stdout) and usage errors (stderr) itself. Returns 0: go on; 1: leave with *ret_exit (EXIT_OK after --help and --version,
  * EXIT_USAGE, or EXIT_CONFIG when an environment text has an open quote). The caller releases *ret_cli in either case.
  */
-int cli_parse(struct cli *ret_cli, int argc, char **argv, const char *gunicorn_args, const char *gunwale_args, int *ret_exit);
+int cli_parse(struct cli *ret_cli, int argc, char **argv, const char *gunicorn_args, const char *gunwale_args,
+              int *ret_exit);
 void cli_release(struct cli *cli);
 
 /*

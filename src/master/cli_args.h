@@ -20,8 +20,8 @@ typedef void (*cli_args_fn)(void *context, enum setting_id id, const char *text)
  * Parses `args` (without the program's name). ARGS_HELP and ARGS_VERSION: at that option, before what follows was judged;
  * ARGS_USAGE: *ret_error holds the sentence, the caller frees it. ret_positionals gets what is no option.
  */
-enum cli_args_end cli_args_parse(const struct strlist *args, cli_args_fn found, void *context, struct strlist *ret_positionals,
-                                 char **ret_error);
+enum cli_args_end cli_args_parse(const struct strlist *args, cli_args_fn found, void *context,
+                                 struct strlist *ret_positionals, char **ret_error);
 
 /* Python's shlex.split(). 0, or -EINVAL with shlex's sentence in *ret_problem (static). */
 int cli_args_split(const char *text, struct strlist *ret_args, const char **ret_problem);

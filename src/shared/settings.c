@@ -18,32 +18,32 @@
 #endif
 
 const struct setting setting_rows[S_MAX] = {
-#define SETTING(id, kind, ...) [S_##id] = { .name = #id, .type = T_##kind, .at = offsetof(struct settings, id), __VA_ARGS__ },
+#define SETTING(id, kind, ...) [S_##id] = {.name = #id, .type = T_##kind, .at = offsetof(struct settings, id), __VA_ARGS__},
 #include "tables/settings.def"
 #undef SETTING
 };
 
 const char *const setting_group_names[GROUP_MAX] = {
-	[GROUP_CONFIG] = "Configuration",
-	[GROUP_SOCKETS] = "Sockets",
-	[GROUP_WORKERS] = "Workers",
-	[GROUP_SECURITY] = "Limits of requests",
-	[GROUP_DEBUG] = "Debugging",
-	[GROUP_PROCESS] = "Processes",
-	[GROUP_LOGGING] = "Logs",
-	[GROUP_STATUS] = "Status",
-	[GROUP_PROXY] = "Proxies and unusual requests",
-	[GROUP_TLS] = "TLS",
-	[GROUP_OTHER] = "Other protocols and helpers of gunicorn",
+        [GROUP_CONFIG] = "Configuration",
+        [GROUP_SOCKETS] = "Sockets",
+        [GROUP_WORKERS] = "Workers",
+        [GROUP_SECURITY] = "Limits of requests",
+        [GROUP_DEBUG] = "Debugging",
+        [GROUP_PROCESS] = "Processes",
+        [GROUP_LOGGING] = "Logs",
+        [GROUP_STATUS] = "Status",
+        [GROUP_PROXY] = "Proxies and unusual requests",
+        [GROUP_TLS] = "TLS",
+        [GROUP_OTHER] = "Other protocols and helpers of gunicorn",
 };
 
 static const char *const source_names[] = {
-	[SOURCE_DEFAULT] = "default",
-	[SOURCE_ENVIRONMENT] = "environment",
-	[SOURCE_FILE] = "file",
-	[SOURCE_CMD_ARGS] = "GUNICORN_CMD_ARGS",
-	[SOURCE_GUNWALE_ARGS] = "GUNWALE_CMD_ARGS",
-	[SOURCE_CLI] = "command line",
+        [SOURCE_DEFAULT] = "default",
+        [SOURCE_ENVIRONMENT] = "environment",
+        [SOURCE_FILE] = "file",
+        [SOURCE_CMD_ARGS] = "GUNICORN_CMD_ARGS",
+        [SOURCE_GUNWALE_ARGS] = "GUNWALE_CMD_ARGS",
+        [SOURCE_CLI] = "command line",
 };
 
 void *setting_field(const struct settings *settings, const struct setting *row)
@@ -58,7 +58,8 @@ bool setting_is_list(const struct setting *row)
 
 bool setting_is_text(const struct setting *row)
 {
-	return row->type == T_STR || row->type == T_PATH || row->type == T_DIR || row->type == T_DICT || row->type == T_PYOBJ;
+	return row->type == T_STR || row->type == T_PATH || row->type == T_DIR || row->type == T_DICT ||
+	       row->type == T_PYOBJ;
 }
 
 bool setting_is_number(const struct setting *row)
@@ -99,7 +100,8 @@ static int set_environment_default(struct settings *settings, const struct setti
 
 		/* Python's int(): base 10, unlike numbers of the configuration file. */
 		if (setting_parse_int(given, 10, &number) != 0)
-			return err_set(err, -EINVAL, "The environment variable %s must be a whole number, not '%s'", row->env, given);
+			return err_set(err, -EINVAL, "The environment variable %s must be a whole number, not '%s'",
+			               row->env, given);
 		text = xasprintf("%ld", number);
 	} else {
 		text = xasprintf("%s%s", row->env_prefix != NULL ? row->env_prefix : "", given);
@@ -121,7 +123,7 @@ int settings_init(struct settings *settings, bool use_environment, struct err *e
 			*(long *)setting_field(settings, row) = -1;
 		if (row->def != NULL) {
 			struct err problem = ERR_NONE;
-			struct setting_input input = { .kind = IN_TEXT, .text = row->def, .shown = row->def };
+			struct setting_input input = {.kind = IN_TEXT, .text = row->def, .shown = row->def};
 
 			/* A directory may vanish under a running server; any other default that does not parse is our bug. */
 			if (setting_parse(row, &input, false, settings, &problem) != 0) {
@@ -202,10 +204,11 @@ enum setting_id setting_id(const struct setting *row)
 	return (enum setting_id)(row - setting_rows);
 }
 
-int settings_set(struct settings *settings, enum setting_id id, const char *text, enum setting_source source, struct err *err)
+int settings_set(struct settings *settings, enum setting_id id, const char *text, enum setting_source source,
+                 struct err *err)
 {
 	const struct setting *row = &setting_rows[id];
-	struct setting_input input = { .kind = IN_TEXT, .text = text, .shown = text };
+	struct setting_input input = {.kind = IN_TEXT, .text = text, .shown = text};
 	bool is_added;
 	int rc;
 
@@ -277,9 +280,10 @@ void settings_list_warnings(const struct settings *settings, struct strlist *ret
 		free(shown);
 	}
 	if (settings->threads > 1)
-		strlist_add_take(ret_sentences,
-		                 xasprintf("Setting threads = %ld is not supported yet, each worker runs one request at a time",
-		                           settings->threads));
+		strlist_add_take(
+		        ret_sentences,
+		        xasprintf("Setting threads = %ld is not supported yet, each worker runs one request at a time",
+		                  settings->threads));
 	settings_release(&defaults);
 }
 

@@ -34,7 +34,10 @@ enum setting_type {
 };
 
 enum setting_source { SOURCE_DEFAULT, SOURCE_ENVIRONMENT, SOURCE_FILE, SOURCE_CMD_ARGS, SOURCE_GUNWALE_ARGS, SOURCE_CLI };
-enum setting_when { WHEN_RELOAD, WHEN_START }; /* WHEN_START: a change by SIGHUP is named in a warning and waits for a restart */
+enum setting_when {
+	WHEN_RELOAD,
+	WHEN_START
+}; /* WHEN_START: a change by SIGHUP is named in a warning and waits for a restart */
 /*
  * SUPPORTED: does what gunicorn's does, or has no effect where the effect makes no sense here. IGNORED: accepted and checked, a
  * value other than the default is named in a warning. REFUSED: a value other than the default ends the start, because a
@@ -81,22 +84,23 @@ struct setting {
 	const char *cli;  /* "-w --workers"; NULL: configuration file only */
 	const char *meta; /* INT, STRING ... for --help */
 	const char *def;  /* default as text, goes through the same parser; NULL: unset */
-	const char *env;  /* environment variable that gives the default; of a T_BOOL: true for y, 1, yes, true, else false */
+	const char *env; /* environment variable that gives the default; of a T_BOOL: true for y, 1, yes, true, else false */
 	const char *env_prefix; /* put in front of the variable's value; NULL: nothing */
-	long min, max;    /* of numbers; max 0: none but what fits 31 bits */
-	const char *words; /* T_ENUM: "sync gthread", lower case */
-	bool sets_false;  /* a flag that turns the setting off (--no-...) */
-	bool is_repeatable; /* on the command line: every occurrence adds */
-	bool takes_bool;  /* T_ENUM: True (true, 1) is the second word, False (false, 0, none) and None the first */
+	long min, max;          /* of numbers; max 0: none but what fits 31 bits */
+	const char *words;      /* T_ENUM: "sync gthread", lower case */
+	bool sets_false;        /* a flag that turns the setting off (--no-...) */
+	bool is_repeatable;     /* on the command line: every occurrence adds */
+	bool takes_bool;        /* T_ENUM: True (true, 1) is the second word, False (false, 0, none) and None the first */
 	bool checks_late; /* T_INT: argparse takes any text, so that a bad one is no usage error (gunicorn: cert_reqs) */
-	const char *without_value; /* the value when the option stands without one (argparse: nargs="?"); NULL: a value must follow */
+	const char *
+	        without_value; /* the value when the option stands without one (argparse: nargs="?"); NULL: a value must follow */
 	int group;
 	unsigned used_by; /* enum setting_owner, or-ed */
 	enum setting_when when;
 	enum setting_status status;
 	const char *help; /* one line for --help */
 #ifdef WITH_DOCS
-	const char *doc;  /* prose for man page and docs */
+	const char *doc; /* prose for man page and docs */
 #endif
 };
 
@@ -139,7 +143,8 @@ enum setting_id setting_id(const struct setting *row);
  * Sets a value from text. Repeatable settings: a value from a higher source replaces what lower ones gave, values of the same
  * source are appended. A value from a lower source than the present one is ignored. 0 or -EINVAL with gunicorn's sentence.
  */
-int settings_set(struct settings *settings, enum setting_id id, const char *text, enum setting_source source, struct err *err);
+int settings_set(struct settings *settings, enum setting_id id, const char *text, enum setting_source source,
+                 struct err *err);
 
 /* 0, or -ENOTSUP with one sentence when a setting asks for something that must not be missing silently. */
 int settings_check_supported(const struct settings *settings, struct err *err);
@@ -159,7 +164,8 @@ char *settings_to_json(const struct settings *settings, unsigned owners);
 
 /* The value as Python would print it (for --print-config and messages); the caller frees. */
 char *setting_show(const struct settings *settings, enum setting_id id);
-const char *setting_source_name(enum setting_source source); /* "default", "environment", "file", "GUNICORN_CMD_ARGS", "command line" */
+const char *
+setting_source_name(enum setting_source source); /* "default", "environment", "file", "GUNICORN_CMD_ARGS", "command line" */
 /* Names (comma separated, caller frees) of WHEN_START settings whose value differs; NULL when none does. */
 char *settings_changed_at_start_only(const struct settings *old, const struct settings *now);
 

@@ -9,7 +9,6 @@
 #include "shared/settings.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
@@ -32,71 +31,6 @@ struct parse {
 static int fail_not_text(const struct parse *parse)
 {
 	return err_set(parse->err, -EINVAL, "Not a string: %s", parse->input->shown);
-}
-
-static int digit_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return 99;
-}
-
-int setting_parse_int(const char *text, int base, long *ret_number)
-{
-	struct span rest = span_trim(span_from_str(text), BLANKS);
-	bool is_negative = false, has_prefix = false, follows_digit = false;
-	int radix = base == 0 ? 10 : base;
-	unsigned long number = 0;
-	size_t at = 0, digits = 0;
-
-	if (at < rest.len && (rest.at[at] == '+' || rest.at[at] == '-'))
-		is_negative = rest.at[at++] == '-';
-	if (base == 0 && at + 1 < rest.len && rest.at[at] == '0' && strchr("xXoObB", rest.at[at + 1]) != NULL) {
-		char letter = (char)tolower((unsigned char)rest.at[at + 1]);
-
-		radix = letter == 'x' ? 16 : letter == 'o' ? 8 : 2;
-		at += 2;
-		has_prefix = follows_digit = true; /* an underscore may follow the prefix */
-	}
-	for (size_t start = at; at < rest.len; at++) {
-		int value = digit_value(rest.at[at]);
-
-		if (rest.at[at] == '_' && follows_digit && at + 1 < rest.len) {
-			follows_digit = false;
-			continue;
-		}
-		if (value >= radix)
-			return -EINVAL;
-		/* Python: base 0 refuses 010, which was octal once, and takes 00. */
-		if (base == 0 && !has_prefix && value != 0 && number == 0 && at > start)
-			return -EINVAL;
-		if (number > ((unsigned long)LONG_MAX - (unsigned long)value) / (unsigned long)radix)
-			return -ERANGE;
-		number = number * (unsigned long)radix + (unsigned long)value;
-		follows_digit = true;
-		digits++;
-	}
-	if (digits == 0 || !follows_digit)
-		return -EINVAL;
-	*ret_number = is_negative ? -(long)number : (long)number;
-	return 0;
-}
-
-int setting_parse_auto_int(const char *text, long *ret_number)
-{
-	char *octal;
-	int rc;
-
-	if (text[0] != '0' || text[1] < '0' || text[1] > '9')
-		return setting_parse_int(text, 0, ret_number);
-	octal = xasprintf("0o%s", text + 1);
-	rc = setting_parse_int(octal, 0, ret_number);
-	free(octal);
-	return rc;
 }
 
 static int parse_bool(const struct parse *parse)
@@ -133,7 +67,8 @@ static int parse_number(const struct parse *parse)
 	else if (input->kind == IN_BOOL)
 		number = input->flag; /* bool is an int in Python */
 	else if (input->kind == IN_TEXT)
-		rc = row->type == T_UMASK ? setting_parse_auto_int(input->text, &number) : setting_parse_int(input->text, 0, &number);
+		rc = row->type == T_UMASK ? setting_parse_auto_int(input->text, &number)
+		                          : setting_parse_int(input->text, 0, &number);
 	else
 		return err_set(parse->err, -EINVAL, "int() can't convert non-string with explicit base");
 	if (rc == -EINVAL) {
@@ -147,7 +82,8 @@ static int parse_number(const struct parse *parse)
 	if (rc == 0 && number < 0)
 		return err_set(parse->err, -EINVAL, "Value must be positive: %ld", number);
 	if (rc != 0 || number < row->min || number > highest)
-		return err_set(parse->err, -EINVAL, "%s must be between %ld and %ld, got %s", row->name, row->min, highest, input->shown);
+		return err_set(parse->err, -EINVAL, "%s must be between %ld and %ld, got %s", row->name, row->min, highest,
+		               input->shown);
 	*(long *)parse->field = number;
 	return 0;
 }
@@ -259,7 +195,7 @@ static int parse_strlist(const struct parse *parse)
 /* Python's ipaddress.ip_network(): an address or a network without host bits. */
 static bool is_network(const char *text)
 {
-	unsigned char bytes[16] = { 0 };
+	unsigned char bytes[16] = {0};
 	const char *slash = strchr(text, '/');
 	char *address = slash != NULL ? xstrndup(text, (size_t)(slash - text)) : xstrdup(text);
 	unsigned bits = 0;
@@ -304,7 +240,7 @@ static int check_words(const struct parse *parse, const struct strlist *words)
 static int parse_words(const struct parse *parse)
 {
 	const struct setting_input *input = parse->input;
-	struct strlist words = { NULL, 0 };
+	struct strlist words = {NULL, 0};
 	int rc;
 
 	if (input->kind != IN_TEXT && input->kind != IN_NONE)
@@ -434,7 +370,7 @@ static int parse_dict(const struct parse *parse)
 int setting_parse(const struct setting *row, const struct setting_input *input, bool is_added, struct settings *settings,
                   struct err *err)
 {
-	struct parse parse = { row, input, setting_field(settings, row), is_added, err };
+	struct parse parse = {row, input, setting_field(settings, row), is_added, err};
 
 	switch (row->type) {
 	case T_BOOL:
