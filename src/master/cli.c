@@ -106,6 +106,7 @@ int cli_parse(struct cli *ret_cli, int argc, char **argv, const char *gunicorn_a
 	int rc;
 
 	memset(ret_cli, 0, sizeof *ret_cli);
+	ret_cli->launch_dir = settings_launch_dir();
 	for (int i = 0; i < argc; i++) {
 		strlist_add(&ret_cli->argv, argv[i]);
 		if (i > 0)
@@ -131,6 +132,7 @@ void cli_release(struct cli *cli)
 		free(cli->values[i].text);
 	free(cli->values);
 	free(cli->app);
+	free(cli->launch_dir);
 	strlist_release(&cli->argv);
 	memset(cli, 0, sizeof *cli);
 }
@@ -159,7 +161,7 @@ const char *cli_config_path(const struct cli *cli)
 
 int cli_build_settings(const struct cli *cli, const char *file_json, struct settings *ret_settings, struct err *err)
 {
-	int rc = settings_init(ret_settings, true, err);
+	int rc = settings_init_at(ret_settings, cli->launch_dir, true, err);
 
 	if (rc != 0)
 		return EXIT_CONFIG;

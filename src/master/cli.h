@@ -26,12 +26,14 @@ struct cli {
 	char *app;                /* the first positional of argv; NULL without one */
 	struct cli_value *values; /* owned; in the order they apply */
 	size_t value_count;
+	char *launch_dir; /* where the program was started */
 };
 
 /*
  * Parses argv, then the two environment texts (each may be NULL), whose positionals are ignored. Prints --help, --version
  * (stdout) and usage errors (stderr) itself. Returns 0: go on; 1: leave with *ret_exit (EXIT_OK after --help and --version,
  * EXIT_USAGE, or EXIT_CONFIG when an environment text has an open quote). The caller releases *ret_cli in either case.
+ * Call it in the launch directory: relative directories are taken from there ever after.
  */
 int cli_parse(struct cli *ret_cli, int argc, char **argv, const char *gunicorn_args, const char *gunwale_args,
               int *ret_exit);

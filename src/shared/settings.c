@@ -115,7 +115,17 @@ static int set_environment_default(struct settings *settings, const struct setti
 
 int settings_init(struct settings *settings, bool use_environment, struct err *err)
 {
+	char *launch_dir = settings_launch_dir();
+	int rc = settings_init_at(settings, launch_dir, use_environment, err);
+
+	free(launch_dir);
+	return rc;
+}
+
+int settings_init_at(struct settings *settings, const char *launch_dir, bool use_environment, struct err *err)
+{
 	memset(settings, 0, sizeof *settings);
+	settings->launch_dir = xstrdup(launch_dir);
 	for (size_t i = 0; i < S_MAX; i++) {
 		const struct setting *row = &setting_rows[i];
 
@@ -145,6 +155,7 @@ void settings_release(struct settings *settings)
 {
 	for (size_t i = 0; i < S_MAX; i++)
 		setting_release(settings, &setting_rows[i]);
+	free(settings->launch_dir);
 	memset(settings, 0, sizeof *settings);
 }
 
@@ -152,6 +163,7 @@ void settings_copy(struct settings *to, const struct settings *from)
 {
 	settings_release(to);
 	*to = *from;
+	to->launch_dir = from->launch_dir != NULL ? xstrdup(from->launch_dir) : NULL;
 	for (size_t i = 0; i < S_MAX; i++) {
 		const struct setting *row = &setting_rows[i];
 
@@ -246,7 +258,7 @@ int settings_check_supported(const struct settings *settings, struct err *err)
 	char *shown = NULL;
 	int rc;
 
-	rc = settings_init(&defaults, false, err);
+	rc = settings_init_at(&defaults, settings->launch_dir, false, err);
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; i < S_MAX && rc == 0; i++) {
@@ -268,7 +280,7 @@ void settings_list_warnings(const struct settings *settings, struct strlist *ret
 {
 	struct settings defaults;
 
-	if (settings_init(&defaults, false, NULL) != 0)
+	if (settings_init_at(&defaults, settings->launch_dir, false, NULL) != 0)
 		return;
 	for (size_t i = 0; i < S_MAX; i++) {
 		char *shown;

@@ -75,6 +75,7 @@ struct settings {
 #include "tables/settings.def"
 #undef SETTING
 	uint8_t source[S_MAX]; /* enum setting_source */
+	char *launch_dir;      /* what relative directories are taken from; not a setting */
 };
 
 struct setting {
@@ -84,7 +85,8 @@ struct setting {
 	const char *cli;  /* "-w --workers"; NULL: configuration file only */
 	const char *meta; /* INT, STRING ... for --help */
 	const char *def;  /* default as text, goes through the same parser; NULL: unset */
-	const char *env; /* environment variable that gives the default; of a T_BOOL: true for y, 1, yes, true, else false */
+	const char
+	        *env; /* environment variable that gives the default; of a T_BOOL: y, 1, yes, true are true, others false */
 	const char *env_prefix; /* put in front of the variable's value; NULL: nothing */
 	long min, max;          /* of numbers; max 0: none but what fits 31 bits */
 	const char *words;      /* T_ENUM: "sync gthread", lower case */
@@ -92,8 +94,8 @@ struct setting {
 	bool is_repeatable;     /* on the command line: every occurrence adds */
 	bool takes_bool;        /* T_ENUM: True (true, 1) is the second word, False (false, 0, none) and None the first */
 	bool checks_late; /* T_INT: argparse takes any text, so that a bad one is no usage error (gunicorn: cert_reqs) */
-	const char *
-	        without_value; /* the value when the option stands without one (argparse: nargs="?"); NULL: a value must follow */
+	/* The value when the option stands without one (argparse: nargs="?"); NULL: a value must follow. */
+	const char *without_value;
 	int group;
 	unsigned used_by; /* enum setting_owner, or-ed */
 	enum setting_when when;
@@ -128,6 +130,10 @@ extern const char *const setting_group_names[GROUP_MAX];
  * 0, or an exit code with a sentence (a bad environment variable).
  */
 int settings_init(struct settings *settings, bool use_environment, struct err *err);
+/* The same for a process that has left the directory it was started in: relative directories are taken from launch_dir. */
+int settings_init_at(struct settings *settings, const char *launch_dir, bool use_environment, struct err *err);
+/* The current directory under the name the shell uses; the caller frees. Call before any chdir(). */
+char *settings_launch_dir(void);
 /* Frees all values; harmless on a zeroed struct. */
 void settings_release(struct settings *settings);
 void settings_copy(struct settings *to, const struct settings *from); /* `to` is released first */

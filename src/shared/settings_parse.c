@@ -23,6 +23,7 @@
 struct parse {
 	const struct setting *row;
 	const struct setting_input *input;
+	const char *launch_dir;
 	void *field;
 	bool is_added;
 	struct err *err;
@@ -111,16 +112,18 @@ static int parse_text(const struct parse *parse)
 	return 0;
 }
 
-/* The directory we were started in, under the name the shell uses (gunicorn: util.py getcwd()). NULL without one. */
-static char *launch_directory(void)
+/* gunicorn: util.py getcwd() */
+char *settings_launch_dir(void)
 {
 	const char *logical = getenv("PWD");
 	struct stat here, there;
+	char *path;
 
 	if (logical != NULL && logical[0] == '/' && stat(logical, &there) == 0 && stat(".", &here) == 0 &&
 	    here.st_dev == there.st_dev && here.st_ino == there.st_ino)
 		return xstrdup(logical);
-	return getcwd(NULL, 0);
+	path = getcwd(NULL, 0);
+	return path != NULL ? path : xstrdup("/");
 }
 
 /* Python's os.path.abspath(os.path.join(base, path)): a matter of text, symbolic links are not looked at. */
@@ -151,14 +154,13 @@ static int parse_dir(const struct parse *parse)
 {
 	const struct setting_input *input = parse->input;
 	struct buf shown = BUF_NONE;
-	char *given = NULL, *base = NULL, *path = NULL;
+	char *given = NULL, *path = NULL;
 	int rc = 0;
 
 	if (input->kind != IN_TEXT)
 		return fail_not_text(parse);
 	given = span_dup(span_trim(span_from_str(input->text), BLANKS));
-	base = launch_directory();
-	path = join_normalized(base != NULL ? base : "", given);
+	path = join_normalized(parse->launch_dir, given);
 	if (access(path, F_OK) != 0) {
 		setting_add_repr(&shown, given);
 		rc = err_set(parse->err, -EINVAL, "can't chdir to %s", buf_text(&shown));
@@ -169,7 +171,6 @@ static int parse_dir(const struct parse *parse)
 out:
 	buf_release(&shown);
 	free(given);
-	free(base);
 	free(path);
 	return rc;
 }
