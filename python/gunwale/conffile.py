@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""Runs the configuration file: its settings become JSON for the master, its hooks and other objects stay here."""
+
+import importlib
+import importlib.machinery
+import importlib.util
+import json
+import os
+import sys
+import traceback
+
+from gunwale import hooks
+
+DEFAULT = "./gunicorn.conf.py"
+
+# What the file set, as Python objects: `cfg` shows these where JSON cannot hold them.
+values = {}
+
+
+class ConfigError(Exception):
+    """The text is what gunicorn would print; exit_code what it would exit with."""
+
+    def __init__(self, text, exit_code=1):
+        super().__init__(text)
+        self.exit_code = exit_code
+
+
+class _FreshLoader(importlib.machinery.SourceFileLoader):
+    """Compiles each time: a file that was edited within one second must not come from __pycache__."""
+
+    def get_code(self, fullname):
+        path = self.get_filename(fullname)
+        if path.endswith(".pyc"):
+            return importlib.machinery.SourcelessFileLoader(fullname, path).get_code(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
+def _warn_about_extension():
+    print("!!!", file=sys.stderr)
+    print("!!! WARNING: configuration file should have a valid Python extension.", file=sys.stderr)
+    print("!!!\n", file=sys.stderr, flush=True)
+
+
+def _run_file(path):
+    if not os.path.exists(path):
+        raise ConfigError(f"\nError: {path!r} doesn't exist")
+    if os.path.splitext(path)[1] not in (".py", ".pyc"):
+        _warn_about_extension()
+    name = "__config__"
+    spec = importlib.util.spec_from_file_location(name, path, loader=_FreshLoader(name, path))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        text = f"Failed to read config file: {path}\n{traceback.format_exc()}"
+        raise ConfigError(text.rstrip("\n")) from error
+    return vars(module)
+
+
+def _run_module(name):
+    try:
+        return vars(importlib.import_module(name))
+    except Exception as error:
+        raise ConfigError(f"\nError: {error}") from error
+
+
+def _run(location):
+    if location.startswith("python:"):
+        return _run_module(location[len("python:"):])
+    if location.startswith("file:"):
+        location = location[len("file:"):]
+    return _run_file(location)
+
+
+def _describe(value):
+    """What JSON cannot hold travels as a marker; the master only names it."""
+    if callable(value):
+        return f"<{getattr(value, '__qualname__', type(value).__qualname__)}()>"
+    return str(value)
+
+
+def _to_json(value):
+    """A JSON text of one value. Markers are for objects; rules about types are the master's."""
+    try:
+        return json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return json.dumps({"__python__": _describe(value)})
+
+
+def _take(names, found):
+    """Splits the file's names into settings, hooks and the rest, which nobody reads. Returns the JSON text."""
+    pieces = []
+    for name, value in list(found.items()):
+        if name in hooks.PARAMETERS:
+            try:
+                hooks.define(name, hooks.check(name, value))
+            except Exception as error:
+                raise ConfigError(f"Invalid value for {name}: {value}\n\n\nError: {error}") from error
+        elif name in names:
+            values[name] = value
+            pieces.append(f"{json.dumps(name)}: {_to_json(value)}")
+    return "{" + ", ".join(pieces) + "}"
+
+
+def read(location, names):
+    """Runs the file (None: the default one, if there is one) and returns the settings as JSON text."""
+    if location is None:
+        if not os.path.exists(DEFAULT):
+            return "{}"
+        location = DEFAULT
+    return _take(frozenset(names), _run(location))

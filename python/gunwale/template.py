@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: MIT
+"""The template's steps, called by src/worker/template.c: configuration, preparation, application, server hooks.
+
+Each answers (exit code, text): GO_ON and what was asked for, or the code and the text that the master ends with.
+"""
+
+import functools
+import gc
+import json
+import logging
+import os
+import sys
+import threading
+import traceback
+
+import _gunwale
+from gunwale import applog, apploader, conffile, ending, hooks, proxies
+
+GO_ON = -1
+SERVE, CHECK = 0, 1
+
+
+class _State:
+    """What one template holds between its steps."""
+
+    server = None
+    cfg = None
+    log = applog.Log()
+
+
+def _step(function):
+    """No exception leaves a step."""
+
+    @functools.wraps(function)
+    def run(*args):
+        try:
+            text = function(*args)
+            return GO_ON, text or ""
+        except conffile.ConfigError as error:
+            return error.exit_code, str(error)
+        except SystemExit as leaving:
+            return _exit_code(leaving)
+        except BaseException:
+            return 1, traceback.format_exc().rstrip("\n")
+
+    return run
+
+
+def _exit_code(leaving):
+    """What Python itself would do with a SystemExit: a code, or a text and 1."""
+    code = leaving.code
+    if code is None:
+        return 0, ""
+    if isinstance(code, int):
+        return code & 0xFF, ""
+    return 1, str(code)
+
+
+@_step
+def configure(launch_text):
+    launch = json.loads(launch_text)
+    sys.argv = list(launch["argv"])
+    directory = launch.get("cwd") or os.getcwd()
+    if directory not in sys.path:
+        sys.path.insert(0, directory)
+    return conffile.read(launch.get("config"), launch["names"])
+
+
+def _set_up_paths(cfg):
+    try:
+        apploader.set_environment(cfg.get("raw_env") or [])
+        if cfg.get("chdir"):
+            apploader.enter_directory(cfg.get("chdir"))
+        if cfg.get("pythonpath"):
+            apploader.add_paths(cfg.get("pythonpath"))
+    except RuntimeError as error:
+        raise conffile.ConfigError(f"\nError: {error}") from error
+
+
+def _set_up_logs(cfg):
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        _State.log.setup(cfg)
+    except RuntimeError as error:
+        raise conffile.ConfigError(f"\nError: {error}") from error
+
+
+@_step
+def prepare(settings_text, app_name, purpose, listeners):
+    if not app_name:
+        raise conffile.ConfigError("\nError: No application module specified.")
+    cfg = proxies.Config(json.loads(settings_text), app_name)
+    os.environ["SERVER_SOFTWARE"] = f"gunwale/{_gunwale.version}"
+    _set_up_paths(cfg)
+    if purpose != CHECK:
+        _set_up_logs(cfg)
+    listen_fds = [int(fd) for fd in listeners.split(",") if fd]
+    app = proxies.App(cfg, app_name)
+    _State.cfg = cfg
+    _State.server = proxies.Server(cfg, _State.log, app, listen_fds)
+
+
+def _check_application():
+    try:
+        _State.server.app.wsgi()
+    except Exception as error:
+        text = f"\nError while loading the application:\n\n{traceback.format_exc()}".rstrip("\n")
+        raise conffile.ConfigError(text) from error
+
+
+def _warn_about_threads():
+    count = threading.active_count() - 1
+    if count > 0:
+        _State.log.warning(
+            "The application started %d thread(s) while it was preloaded; workers will not have them.", count
+        )
+
+
+@_step
+def load(purpose):
+    """Imports the application if it is wanted before the fork; then everything here becomes immortal, and so shared."""
+    if purpose == CHECK:
+        _check_application()
+        return
+    missing = hooks.names_not_called()
+    if missing:
+        _State.log.warning("These hooks are defined but not called yet: %s", ", ".join(missing))
+    if _State.cfg.get("preload_app"):
+        _State.server.app.wsgi()
+        _warn_about_threads()
+    # A collection in a worker would otherwise write into every object that it shares with us.
+    gc.collect()
+    gc.freeze()
+
+
+def new_worker(serial, request_limit):
+    _State.server.worker_age = serial
+    return proxies.Worker(_State.server, serial, request_limit)
+
+
+@_step
+def pre_fork(worker):
+    hooks.call("pre_fork", _State.server, worker)
+
+
+@_step
+def note_forked(worker, pid):
+    worker.pid = pid
+    _State.server.WORKERS[pid] = worker
+
+
+def _child_exit(server, arguments):
+    worker = server.WORKERS.pop(arguments["pid"], None)
+    if worker is None:  # died before the template had noted it, or is of another generation
+        worker = proxies.Worker(server, arguments.get("serial", 0), 0)
+        worker.pid = arguments["pid"]
+    hooks.call("child_exit", server, worker)
+
+
+def _nworkers_changed(server, arguments):
+    server.num_workers = arguments["new"]
+    hooks.call("nworkers_changed", server, arguments["new"], arguments["old"])
+
+
+@_step
+def run_hook(name, arguments_text):
+    arguments = json.loads(arguments_text or "{}")
+    if name == "child_exit":
+        _child_exit(_State.server, arguments)
+    elif name == "nworkers_changed":
+        _nworkers_changed(_State.server, arguments)
+    else:
+        hooks.call(name, _State.server)
+
+
+@_step
+def reopen_logs():
+    applog.reopen_files()
+
+
+@_step
+def leave():
+    ending.run()
+    logging.shutdown()

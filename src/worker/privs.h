@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * privs.h - user and group of a worker.
+ */
+#ifndef WORKER_PRIVS_H
+#define WORKER_PRIVS_H
+
+#include "base/base.h"
+#include "base/err.h"
+
+/*
+ * Group first, then user; -1 and 0 mean "leave", as does what we are already. Supplementary groups stay, or with init_groups
+ * become those of the user. All threads of the process. For good: root's rights cannot come back. 0 or -errno with a sentence.
+ */
+int privs_drop(long uid, long gid, bool init_groups, struct err *err);
+/* Gives a log file to that user, so that a worker can open it again later. No effect unless we are root, or on no file. */
+void privs_give_file(int fd, long uid, long gid);
+
+#endif

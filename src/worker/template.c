@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * template.c - the process that holds the interpreter, warm, and forks workers from it.
+ *
+ * Runs after main.c started Python: one loop over the master's messages, each a short step. Must not decide anything about
+ * workers: when to fork how many is the master's business.
+ */
+#include "base/base.h"
+
+#include "worker/template.h"
+
+#include "py/py.h"
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/title.h"
+#include "py/boot.h"
+#include "py/hooks.h"
+#include "py/pyerr.h"
+#include "shared/exits.h"
+#include "worker/fork.h"
+#include "worker/logs.h"
+#include "worker/worker.h"
+
+enum purpose { PURPOSE_SERVE, PURPOSE_CHECK }; /* of the message `go` */
+
+enum { STAY = -1 }; /* what a step answers when the template goes on; else the exit code */
+
+/* What the forked child needs to find its way. */
+struct birth {
+	struct template *template;
+	struct worker *worker;
+};
+
+int template_init(struct template *self, int link_fd, int board_fd)
+{
+	memset(self, 0, sizeof(*self));
+	self->access_fd = FD_NONE;
+	self->master_pid = getppid();
+	link_init(&self->link, link_fd);
+	return board_attach(&self->board, board_fd);
+}
+
+/* A link that does not take messages any more is the end: the master is gone. */
+static int answer(struct template *self, const struct message *message)
+{
+	int result = link_send(&self->link, message);
+
+	if (result != 0 && result != -EPIPE)
+		log_error("Cannot send '%s' to the master: %s", message_name(message->id), strerror(-result));
+	return result == 0 ? STAY : EXIT_CONFIG;
+}
+
+void template_fail(struct template *self, int exit_code, const char *text)
+{
+	struct message message;
+	/* A traceback of the deepest recursion must not be too long for the link. */
+	size_t len = MIN(strlen(text), (size_t)MESSAGE_TEXT_MAX - 1);
+	char *cut = xstrndup(text, len);
+
+	message_init(&message, MESSAGE_failed);
+	message.failed.exit_code = (uint32_t)exit_code;
+	message.failed.text = cut;
+	(void)answer(self, &message);
+	free(cut);
+}
+
+static int configure(struct template *self, const struct message *message)
+{
+	struct message reply;
+	char *text = NULL;
+	int code = boot_call_template("configure", &text, "(s)", message->configure.launch);
+
+	/* sys.exit(0) in the configuration file ends gunicorn as well, with 0. */
+	if (code != STAY) {
+		template_fail(self, code, text);
+		free(text);
+		return code;
+	}
+	message_init(&reply, MESSAGE_configured);
+	reply.configured.values = text;
+	code = answer(self, &reply);
+	if (code != STAY)
+		template_fail(self, EXIT_CONFIG, "\nError: the configuration file's values are too long");
+	free(text);
+	return code;
+}
+
+static void close_listeners(struct template *self)
+{
+	for (size_t i = 0; i < self->listen_count; i++)
+		fd_close(&self->listen_fds[i]);
+	free(self->listen_fds);
+	self->listen_fds = NULL;
+	self->listen_count = 0;
+}
+
+static void take_listeners(struct template *self, struct message *message)
+{
+	close_listeners(self);
+	self->listen_count = message->fd_count;
+	self->listen_fds = xcalloc(message->fd_count + 1, sizeof(*self->listen_fds));
+	for (size_t i = 0; i < message->fd_count; i++) {
+		self->listen_fds[i] = message->fds[i];
+		message->fds[i] = FD_NONE;
+	}
+}
+
+static int take_settings(struct template *self, const struct message_go *go, struct err *err)
+{
+	int result = settings_init(&self->settings, false, err);
+
+	if (result != 0)
+		return result;
+	self->has_settings = true;
+	self->generation = go->generation;
+	result = settings_from_json(&self->settings, go->settings, SOURCE_FILE, err);
+	free(self->name);
+	self->name = xstrdup(self->settings.proc_name != NULL && self->settings.proc_name[0] != '\0' ? self->settings.proc_name
+	                                                                                             : go->app);
+	return result;
+}
+
+/* A comma-separated list of the listening fds, for the Python side. */
+static char *list_listeners(const struct template *self)
+{
+	struct buf text = BUF_NONE;
+
+	for (size_t i = 0; i < self->listen_count; i++)
+		buf_addf(&text, "%s%d", i > 0 ? "," : "", self->listen_fds[i]);
+	return buf_detach(&text);
+}
+
+/* Environment, directory, sys.path and loggers; then the log files, whose paths count from that directory. */
+static int prepare(struct template *self, const struct message_go *go, char **ret_text)
+{
+	struct err err = ERR_NONE;
+	char *listeners = list_listeners(self);
+	int code = boot_call_template("prepare", ret_text, "(ssis)", go->settings, go->app, (int)go->purpose, listeners);
+
+	free(listeners);
+	if (code != STAY || go->purpose == PURPOSE_CHECK)
+		return code;
+	if (logs_open(&self->settings, &self->access_fd, &err) != 0) {
+		free(*ret_text);
+		*ret_text = xasprintf("\nError: %s", err.text);
+		return EXIT_CONFIG;
+	}
+	title_set(NULL, "gunwale: template [%s]", self->name);
+	return STAY;
+}
+
+static int go(struct template *self, struct message *message)
+{
+	struct message reply;
+	struct err err = ERR_NONE;
+	char *text = NULL;
+	int code = EXIT_CONFIG;
+
+	take_listeners(self, message);
+	if (take_settings(self, &message->go, &err) != 0) {
+		text = xasprintf("\nError: %s", err.text);
+		goto out;
+	}
+	code = prepare(self, &message->go, &text);
+	if (code != STAY)
+		goto out;
+	free(text);
+	text = NULL;
+	code = boot_call_template("load", &text, "(i)", (int)message->go.purpose);
+out:
+	if (code != STAY) {
+		template_fail(self, code, text);
+	} else {
+		message_init(&reply, MESSAGE_loaded);
+		code = answer(self, &reply);
+	}
+	free(text);
+	return code;
+}
+
+/* The child: everything of the template that is not the worker's goes. */
+static void ATTR_NORETURN run_worker(void *context)
+{
+	struct birth *birth = context;
+
+	link_release(&birth->template->link);
+	title_set(NULL, "gunwale: worker [%s]", birth->template->name);
+	worker_main(birth->worker);
+}
+
+static void report_hook(struct template *self, uint32_t hook, char *text)
+{
+	struct message message;
+
+	message_init(&message, MESSAGE_hook_failed);
+	message.hook_failed.hook = hook;
+	message.hook_failed.text = text;
+	if (strlen(text) >= MESSAGE_TEXT_MAX)
+		text[MESSAGE_TEXT_MAX - 1] = '\0';
+	(void)answer(self, &message);
+}
+
+static struct worker *new_worker(struct template *self, struct message *message)
+{
+	struct worker *worker = xcalloc(1, sizeof(*worker));
+
+	worker->settings = &self->settings;
+	worker->board = &self->board;
+	worker->slot = message->fork_worker.slot;
+	worker->serial = message->fork_worker.serial;
+	worker->request_limit = message->fork_worker.request_limit;
+	worker->generation = self->generation;
+	worker->line = board_line(&self->board, worker->slot);
+	worker->listen_fds = self->listen_fds;
+	worker->listen_count = self->listen_count;
+	worker->access_fd = self->access_fd;
+	worker->wake_fd = worker->wake_write_fd = FD_NONE;
+	link_init(&worker->link, message->fd_count > 0 ? message->fds[0] : FD_NONE);
+	if (message->fd_count > 0)
+		message->fds[0] = FD_NONE;
+	worker->proxy = boot_new_worker(worker->serial, worker->request_limit);
+	return worker;
+}
+
+static void free_worker(struct worker *worker)
+{
+	link_release(&worker->link);
+	Py_XDECREF((PyObject *)worker->proxy);
+	free(worker);
+}
+
+static int report_fork(struct template *self, const struct worker *worker, pid_t pid)
+{
+	struct message message;
+
+	if (pid > 0) {
+		message_init(&message, MESSAGE_forked);
+		message.forked.slot = worker->slot;
+		message.forked.serial = worker->serial;
+		message.forked.pid = (uint32_t)pid;
+		return answer(self, &message);
+	}
+	char *text = xasprintf("fork: %s", strerror(-pid));
+	message_init(&message, MESSAGE_fork_failed);
+	message.fork_failed.slot = worker->slot;
+	message.fork_failed.serial = worker->serial;
+	message.fork_failed.error = pid;
+	message.fork_failed.text = text;
+	int code = answer(self, &message);
+	free(text);
+	return code;
+}
+
+static int fork_worker(struct template *self, struct message *message)
+{
+	struct worker *worker = new_worker(self, message);
+	struct birth birth = { self, worker };
+	char *text = NULL;
+	pid_t pid = -EINVAL; /* a message without a link or with a slot that is not on the board */
+
+	if (worker->proxy != NULL && worker->line != NULL && link_is_open(&worker->link) && self->has_settings) {
+		if (boot_call_template("pre_fork", &text, "(O)", (PyObject *)worker->proxy) != STAY)
+			report_hook(self, HOOK_pre_fork, text);
+		free(text);
+		pid = fork_grandchild(self->master_pid, run_worker, &birth);
+	}
+	int code = report_fork(self, worker, pid);
+	if (pid > 0) {
+		text = NULL;
+		(void)boot_call_template("note_forked", &text, "(Ol)", (PyObject *)worker->proxy, (long)pid);
+		free(text);
+	}
+	free_worker(worker);
+	return code;
+}
+
+static int run_hook(struct template *self, const struct message *message)
+{
+	uint32_t hook = message->run_hook.hook;
+
+	if (!hook_is_of_template(hook)) {
+		log_error("The master asked for a hook that is not the template's: %u", (unsigned)hook);
+		return STAY;
+	}
+	char *text = hook_run(hook, message->run_hook.arguments);
+	if (text != NULL)
+		report_hook(self, hook, text);
+	free(text);
+	return STAY;
+}
+
+static int reopen_logs(struct template *self)
+{
+	struct err err = ERR_NONE;
+	char *text = NULL;
+
+	if (!self->has_settings)
+		return STAY;
+	if (logs_reopen(&self->settings, &self->access_fd, &err) != 0)
+		log_error("Log files were not opened again: %s", err.text);
+	if (boot_call_template("reopen_logs", &text, "()") != STAY)
+		log_error("Log files were not opened again: %s", text);
+	free(text);
+	return STAY;
+}
+
+static int dismiss(void)
+{
+	char *text = NULL;
+
+	(void)boot_call_template("leave", &text, "()");
+	free(text);
+	return EXIT_OK;
+}
+
+static int step(struct template *self, struct message *message)
+{
+	switch (message->id) {
+	case MESSAGE_configure:
+		return configure(self, message);
+	case MESSAGE_go:
+		return go(self, message);
+	case MESSAGE_fork_worker:
+		return fork_worker(self, message);
+	case MESSAGE_run_hook:
+		return run_hook(self, message);
+	case MESSAGE_reopen_logs:
+		return reopen_logs(self);
+	case MESSAGE_stop_listening:
+		close_listeners(self);
+		return STAY;
+	case MESSAGE_dismiss:
+		return dismiss();
+	default:
+		log_error("Unexpected message '%s' from the master", message_name(message->id));
+		return STAY;
+	}
+}
+
+int template_run(struct template *self)
+{
+	struct message message;
+	int code = STAY, result;
+
+	title_set(NULL, "gunwale: template");
+	while (code == STAY) {
+		/* Threads that a preloaded application started go on meanwhile. */
+		PyThreadState *state = PyEval_SaveThread();
+		result = link_receive(&self->link, TO_TEMPLATE, &message);
+		PyEval_RestoreThread(state);
+		/* An application may have its own handlers here; ours do nothing. */
+		if (PyErr_CheckSignals() != 0)
+			pyerr_log(LOG_ERROR, "A signal handler of the application failed");
+		if (result == -EINTR || result == -EAGAIN)
+			continue;
+		if (result == 0)
+			return EXIT_OK; /* the master is gone */
+		if (result < 0) {
+			log_error("Broken link to the master: %s", strerror(-result));
+			return EXIT_CONFIG;
+		}
+		code = step(self, &message);
+		message_release(&message);
+	}
+	return code;
+}

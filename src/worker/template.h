@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * template.h - the process that holds the interpreter, warm, and forks workers from it. One per generation.
+ */
+#ifndef WORKER_TEMPLATE_H
+#define WORKER_TEMPLATE_H
+
+#include "base/base.h"
+#include "shared/board.h"
+#include "shared/link.h"
+#include "shared/settings.h"
+
+struct template {
+	struct link link;   /* to the master; owned */
+	struct board board; /* owned */
+	pid_t master_pid;
+	struct settings settings; /* after `go` */
+	char *name;               /* in the process title */
+	uint32_t generation;
+	bool has_settings;
+	int *listen_fds;          /* owned, as are the fds */
+	size_t listen_count;
+	int access_fd;            /* FD_NONE: no access log */
+};
+
+/* Keeps the fds of link and board. 0, or -errno when board_fd is no board of ours. */
+int template_init(struct template *self, int link_fd, int board_fd);
+/*
+ * Serves the master's messages until it dismisses us, is gone, or configuration or application are broken. Python has been
+ * started, the GIL is held. Returns the exit code. In workers it never returns.
+ */
+int template_run(struct template *self);
+/* Tells the master that all is lost. */
+void template_fail(struct template *self, int exit_code, const char *text);
+
+#endif

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * worker.c - one worker process: boot, what its loop asks of it, and its end.
+ *
+ * Entered by template.c in the forked child. The order of the boot is gunicorn's (arbiter.py spawn_worker(), workers/base.py
+ * init_process()). Must not serve: that is the loop of the worker class.
+ */
+#include "base/base.h"
+
+#include "worker/worker.h"
+
+#include "py/py.h"
+
+#include <fcntl.h>
+#include <signal.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "py/boot.h"
+#include "py/module.h"
+#include "py/pyerr.h"
+#include "shared/exits.h"
+#include "worker/agent.h"
+#include "worker/logs.h"
+#include "worker/privs.h"
+
+const struct worker_class worker_classes[] = {
+	{ "sync", sync_run },
+	{ NULL, NULL },
+};
+
+/* For last words in broken moments, where nobody hands us the worker. */
+static struct board_line *own_line;
+
+static void note_last_words(const char *text)
+{
+	if (own_line != NULL)
+		board_set_last_words(own_line, text);
+}
+
+static void set_phase(struct worker *worker, enum board_phase phase)
+{
+	atomic_store_explicit(&worker->line->phase, (uint32_t)phase, memory_order_relaxed);
+	worker_beat(worker);
+}
+
+static void tell_master(struct worker *worker, enum message_id id)
+{
+	struct message message;
+
+	message_init(&message, id);
+	int result = link_send(&worker->link, &message);
+	/* -EPIPE: the master is gone, the agent ends us. */
+	if (result != 0 && result != -EPIPE)
+		log_error("Cannot tell the master '%s': %s", message_name(id), strerror(-result));
+}
+
+/* Raises the order, never lowers it, and makes sure that a waiting loop notices. */
+static void give_order(struct worker *worker, enum worker_order order)
+{
+	char byte = 0;
+
+	if ((int)order <= worker->order)
+		return;
+	worker->order = (int)order;
+	/* A full pipe is readable all the same. */
+	ssize_t ignored = write(worker->wake_write_fd, &byte, 1);
+	(void)ignored;
+}
+
+/* What python/gunwale asks of us, through the module _gunwale. */
+
+static void call_drain(void *context)
+{
+	give_order(context, WORKER_DRAIN);
+}
+
+static void call_quit(void *context, int exit_code)
+{
+	struct worker *worker = context;
+
+	if (worker->order < WORKER_QUIT)
+		worker->exit_code = exit_code;
+	give_order(worker, WORKER_QUIT);
+}
+
+static bool call_is_running(void *context)
+{
+	return ((const struct worker *)context)->is_running;
+}
+
+static int call_wake_fd(void *context)
+{
+	return ((const struct worker *)context)->wake_write_fd;
+}
+
+static uint64_t call_request_count(void *context)
+{
+	return atomic_load_explicit(&((struct worker *)context)->line->requests_total, memory_order_relaxed);
+}
+
+static void call_beat(void *context)
+{
+	worker_beat(context);
+}
+
+static uint64_t call_last_beat_ms(void *context)
+{
+	return atomic_load_explicit(&((struct worker *)context)->line->beat_ms, memory_order_relaxed);
+}
+
+static void call_reopen_logs(void *context)
+{
+	struct worker *worker = context;
+	struct err err = ERR_NONE;
+
+	if (logs_reopen(worker->settings, &worker->access_fd, &err) != 0)
+		log_error("Log files were not opened again: %s", err.text);
+}
+
+static void call_last_words(void *context, const char *text)
+{
+	board_set_last_words(((struct worker *)context)->line, text);
+}
+
+static void connect_python(struct worker *worker)
+{
+	const struct module_calls calls = {
+		.drain = call_drain,
+		.quit = call_quit,
+		.is_running = call_is_running,
+		.wake_fd = call_wake_fd,
+		.request_count = call_request_count,
+		.beat = call_beat,
+		.last_beat_ms = call_last_beat_ms,
+		.reopen_logs = call_reopen_logs,
+		.last_words = call_last_words,
+		.context = worker,
+	};
+
+	module_set_calls(&calls);
+}
+
+static int open_wake(struct worker *worker, struct err *err)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0)
+		return err_set_errno(err, -errno, "no pipe for signals");
+	worker->wake_fd = fds[0];
+	worker->wake_write_fd = fds[1];
+	return 0;
+}
+
+static void begin_line(struct worker *worker)
+{
+	struct board_line *line = worker->line;
+
+	own_line = line;
+	check_set_last_words(note_last_words);
+	atomic_store_explicit(&line->pid, (uint32_t)getpid(), memory_order_relaxed);
+	atomic_store_explicit(&line->serial, worker->serial, memory_order_relaxed);
+	atomic_store_explicit(&line->generation, worker->generation, memory_order_relaxed);
+	set_phase(worker, PHASE_BOOT);
+}
+
+/*
+ * Everything that must stand before code of the user runs: signs of life, the agent, signals.
+ * -1, or the exit code.
+ */
+static int boot_basics(struct worker *worker)
+{
+	struct err err = ERR_NONE;
+	char name[32];
+	sigset_t none;
+
+	begin_line(worker);
+	connect_python(worker);
+	if (open_wake(worker, &err) != 0) {
+		log_error("%s", err.text);
+		return EXIT_WORKER_BOOT;
+	}
+	(void)snprintf(name, sizeof(name), "<Worker %ld>", (long)getpid());
+	worker->agent = agent_new(worker->link.fd, name);
+	if (worker->agent == NULL) {
+		log_error("No thread for the worker's agent: %s", strerror(errno));
+		return EXIT_WORKER_BOOT;
+	}
+	int code = boot_worker_step("take_signals", worker->proxy);
+	/* They were held back since the fork, so that none is lost. */
+	(void)sigemptyset(&none);
+	(void)pthread_sigmask(SIG_SETMASK, &none, NULL);
+	return code;
+}
+
+static int boot_user(struct worker *worker)
+{
+	const struct settings *settings = worker->settings;
+	struct err err = ERR_NONE;
+
+	log_info("Booting worker with pid: %ld", (long)getpid());
+	int code = boot_worker_step("post_fork", worker->proxy);
+	if (code >= 0)
+		return code;
+	if (privs_drop(settings->user, settings->group, settings->initgroups, &err) != 0) {
+		log_error("Exception in worker process: %s", err.text);
+		note_last_words(err.text);
+		return EXIT_WORKER_BOOT;
+	}
+	set_phase(worker, PHASE_LOAD);
+	code = boot_worker_step("load", worker->proxy);
+	if (code >= 0)
+		return code;
+	worker->app = boot_worker_app(worker->proxy);
+	return worker->app != NULL ? -1 : EXIT_APP_LOAD;
+}
+
+static int run_loop(struct worker *worker)
+{
+	const struct worker_class *found = worker_classes;
+
+	for (const struct worker_class *class = worker_classes; class->name != NULL; class++) {
+		if (worker->settings->worker_class != NULL && strcmp(class->name, worker->settings->worker_class) == 0)
+			found = class;
+	}
+	tell_master(worker, MESSAGE_ready);
+	set_phase(worker, PHASE_SERVE);
+	worker->is_running = true;
+	int code = found->run(worker);
+	worker->is_running = false;
+	return worker->exit_code != 0 ? worker->exit_code : code;
+}
+
+void worker_main(struct worker *worker)
+{
+	int code = boot_basics(worker);
+
+	if (code < 0)
+		code = boot_user(worker);
+	if (code < 0)
+		code = run_loop(worker);
+	set_phase(worker, PHASE_EXIT);
+	log_info("Worker exiting (pid: %ld)", (long)getpid());
+	/* Hooks, threads, atexit and flushing happen in Python; tearing the interpreter down would only touch all its memory. */
+	(void)boot_worker_step("leave", worker->proxy);
+	exit(code);
+}
+
+void worker_beat(struct worker *worker)
+{
+	board_beat(worker->line, clock_ms());
+}
+
+void worker_woken(struct worker *worker)
+{
+	char bytes[64];
+
+	while (read(worker->wake_fd, bytes, sizeof(bytes)) == (ssize_t)sizeof(bytes))
+		;
+}
+
+/* A signal handler raised while the loop, not the application, was running. */
+static void take_signal_exception(struct worker *worker)
+{
+	if (PyErr_ExceptionMatches(PyExc_SystemExit)) {
+		/* Ours ordered what to do before they raised; an application's own handler means: leave. */
+		PyErr_Clear();
+		call_quit(worker, EXIT_OK);
+		return;
+	}
+	pyerr_log(LOG_ERROR, "Exception in worker process");
+	call_quit(worker, EXIT_UNHANDLED);
+}
+
+enum worker_order worker_tick(struct worker *worker)
+{
+	worker_beat(worker);
+	if (UNLIKELY(PyErr_CheckSignals() != 0))
+		take_signal_exception(worker);
+	if (UNLIKELY(worker->order != WORKER_SERVE && !worker->has_said_leaving)) {
+		worker->has_said_leaving = true;
+		set_phase(worker, PHASE_DRAIN);
+		tell_master(worker, MESSAGE_leaving);
+	}
+	return (enum worker_order)worker->order;
+}
+
+void worker_count_request(struct worker *worker)
+{
+	struct board_line *line = worker->line;
+	uint64_t count = atomic_load_explicit(&line->requests_total, memory_order_relaxed) + 1;
+
+	atomic_store_explicit(&line->requests_total, count, memory_order_relaxed);
+	if (LIKELY(worker->request_limit == 0 || count < worker->request_limit || worker->has_asked_recycle))
+		return;
+	worker->has_asked_recycle = true;
+	log_info("Autorestarting worker after current request.");
+	tell_master(worker, MESSAGE_recycle);
+}
