@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures of the end-to-end tests, and the rule that a failed test keeps its folder."""
+
+import ctypes
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import server as harness  # noqa: E402
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "quick: part of the reduced set (sanitizers, other Pythons)")
+    config.addinivalue_line("markers", "slow: takes more than five seconds")
+    if not harness.PROGRAM.exists():
+        raise pytest.UsageError(f"{harness.PROGRAM} does not exist: build first, or set GUNWALE_BUILD")
+    # Orphans of a killed master come to us and can be reaped; otherwise they would stay as zombies in some containers.
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+@pytest.hookimpl(tryfirst=True, hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if call.when == "call":
+        item.call_report = outcome.get_result()
+
+
+@pytest.fixture
+def servers(request):
+    """Makes servers, as many as a test needs."""
+    base = pathlib.Path(tempfile.mkdtemp(prefix="gunwale-test-"))
+    base.chmod(0o755)  # workers of another user read it
+    made = []
+
+    def make():
+        made.append(harness.Server(base / f"server{len(made)}"))
+        made[-1].folder.chmod(0o777)
+        return made[-1]
+
+    yield make
+    report = getattr(request.node, "call_report", None)
+    has_failed = report is None or report.failed
+    error = None
+    for one in made:
+        try:
+            one.finish()
+        except BaseException as caught:  # noqa: B902
+            error = error or caught
+            one.kill_all()
+    if has_failed or error:
+        print(f"\nkept: {base}")
+        for one in made:
+            print(f"--- {one.folder}/log ---\n{one.log_tail() if one.log_path.exists() else ''}")
+    else:
+        for one in made:
+            one.remove()
+        base.rmdir()
+    if error and not has_failed:
+        raise error
+
+
+@pytest.fixture
+def server(servers):
+    """The one server of a test, not yet started."""
+    return servers()
+
+
+@pytest.fixture(scope="session")
+def embedded_python():
+    """The Python that gunwale-worker embeds (what configure was told)."""
+    makefile = harness.BUILD / "Makefile"
+    if makefile.exists():
+        for line in makefile.read_text().splitlines():
+            if line.startswith("PYTHON_EXECUTABLE = "):
+                return line.split(" = ", 1)[1]
+    return os.environ.get("PYTHON", sys.executable)
+
+
+@pytest.fixture(scope="session")
+def embedded_has(embedded_python):
+    """embedded_has("flask"): whether the embedded Python can import it."""
+
+    def ask(module):
+        return subprocess.run([embedded_python, "-c", f"import {module}"], capture_output=True, check=False).returncode == 0
+
+    return ask
+
+
+@pytest.fixture
+def need_root():
+    if os.geteuid() != 0:
+        pytest.skip("needs root")

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+"""A small HTTP/1.x client on a bare socket: sends exactly the bytes it is told and reads answers strictly.
+
+Used by the tests instead of a library so that nothing is repaired on the way.
+"""
+
+import socket
+import time
+
+
+class Closed(Exception):
+    """The server closed the connection before the answer was whole."""
+
+
+class Response:
+    def __init__(self, version, code, reason, headers):
+        self.version = version
+        self.code = code
+        self.reason = reason
+        self.headers = headers  # [(name, value)], as sent
+        self.body = b""
+        self.chunks = None  # sizes, when chunked
+        self.interim = []  # 1xx answers before this one
+        self.ended_by_close = False
+
+    def header(self, name, default=None):
+        values = [value for key, value in self.headers if key.lower() == name.lower()]
+        assert len(values) <= 1, f"{name} was sent {len(values)} times"
+        return values[0] if values else default
+
+    @property
+    def text(self):
+        return self.body.decode("utf-8")
+
+    def json(self):
+        import json
+
+        return json.loads(self.body)
+
+    def __repr__(self):
+        return f"<Response {self.version} {self.code} {self.reason} {self.headers} {self.body[:200]!r}>"
+
+
+class RawClient:
+    """One connection. address is (host, port) or the path of a unix socket."""
+
+    def __init__(self, address, timeout=15.0, receive_buffer=None):
+        family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+        self.sock = socket.socket(family, socket.SOCK_STREAM)
+        if receive_buffer:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.sock.settimeout(timeout)
+        self.sock.connect(address)
+        if family == socket.AF_INET:
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.buffer = b""
+        self.is_at_end = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *unused):
+        self.close()
+
+    def close(self):
+        self.sock.close()
+
+    def half_close(self):
+        self.sock.shutdown(socket.SHUT_WR)
+
+    # sending
+
+    def send(self, data):
+        if isinstance(data, str):
+            data = data.encode("latin-1")
+        self.sock.sendall(data)
+
+    def send_request(self, method="GET", target="/", headers=(), body=None, version="HTTP/1.1", host="localhost"):
+        lines = [f"{method} {target} {version}"]
+        if host is not None:
+            lines.append(f"Host: {host}")
+        lines += [f"{name}: {value}" for name, value in dict(headers).items()]
+        if body is not None and not any(name.lower() == "content-length" for name in dict(headers)):
+            lines.append(f"Content-Length: {len(body)}")
+        self.send("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (body or b""))
+
+    def request(self, method="GET", target="/", **arguments):
+        self.send_request(method, target, **arguments)
+        return self.read_response(method)
+
+    # receiving
+
+    def more(self):
+        """Reads once; False at the end."""
+        try:
+            data = self.sock.recv(65536)
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            self.is_at_end = True
+            return False
+        self.buffer += data
+        return True
+
+    def read_until(self, mark):
+        while mark not in self.buffer:
+            if not self.more():
+                raise Closed(f"connection closed after {self.buffer!r}, {mark!r} was expected")
+        head, self.buffer = self.buffer.split(mark, 1)
+        return head
+
+    def read_exactly(self, count):
+        while len(self.buffer) < count:
+            if not self.more():
+                raise Closed(f"connection closed {count - len(self.buffer)} bytes too early")
+        data, self.buffer = self.buffer[:count], self.buffer[count:]
+        return data
+
+    def read_to_end(self):
+        while self.more():
+            pass
+        data, self.buffer = self.buffer, b""
+        return data
+
+    def read_head(self):
+        lines = self.read_until(b"\r\n\r\n").decode("latin-1").split("\r\n")
+        version, code, reason = (lines[0].split(" ", 2) + [""])[:3]
+        assert version in ("HTTP/1.0", "HTTP/1.1"), f"odd status line {lines[0]!r}"
+        headers = []
+        for line in lines[1:]:
+            name, colon, value = line.partition(":")
+            assert colon and name.strip() == name and name, f"odd header line {line!r}"
+            headers.append((name, value.strip(" \t")))
+        return Response(version, int(code), reason, headers)
+
+    def read_chunks(self, response):
+        response.chunks = []
+        while True:
+            size = int(self.read_until(b"\r\n"), 16)
+            data = self.read_exactly(size)
+            assert self.read_exactly(2) == b"\r\n", "a chunk does not end in CRLF"
+            if size == 0:
+                return
+            response.chunks.append(size)
+            response.body += data
+
+    def read_response(self, method="GET"):
+        interim = []
+        response = self.read_head()
+        while 100 <= response.code < 200 and response.code != 101:
+            interim.append(response)
+            response = self.read_head()
+        response.interim = interim
+        if method == "HEAD" or response.code in (204, 304):
+            return response
+        coding = response.header("Transfer-Encoding")
+        length = response.header("Content-Length")
+        if coding is not None:
+            assert coding == "chunked" and length is None
+            self.read_chunks(response)
+        elif length is not None:
+            response.body = self.read_exactly(int(length))
+        else:
+            response.body = self.read_to_end()
+            response.ended_by_close = True
+        return response
+
+    def expect_close(self, timeout=10.0):
+        """The server must close now without sending anything more."""
+        assert self.buffer == b"", f"unexpected bytes {self.buffer!r}"
+        self.sock.settimeout(timeout)
+        assert not self.more(), f"unexpected bytes {self.buffer!r}"
+
+    def is_closed_by_server(self):
+        """Whether the end has arrived, without waiting."""
+        self.sock.setblocking(False)
+        try:
+            return not self.more()
+        except BlockingIOError:
+            return False
+        finally:
+            self.sock.settimeout(15.0)
+
+
+def free_port():
+    """A port that nobody listens on; for the few tests that need to know it before the server starts."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def can_connect(address):
+    try:
+        RawClient(address, timeout=1.0).close()
+    except OSError:
+        return False
+    return True
+
+
+def wait_until(question, timeout=15.0, what=None):
+    """Asks again and again until the answer is true, and returns it."""
+    end = time.monotonic() + timeout
+    while True:
+        answer = question()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise AssertionError(f"after {timeout} s still not: {what or question.__name__}")
+        time.sleep(0.01)

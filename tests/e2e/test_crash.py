@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""Processes that die without being asked."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+import server as harness
+from rawclient import wait_until
+from server import SLOW, is_alive, processes_of_session
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("preload", [False, True])
+def test_a_killed_worker_is_replaced(server, preload):
+    server.start(workers=2, args=["--preload"] if preload else [])
+    old = server.workers()
+    server.signal("KILL", old[0])
+    status = server.wait_status(lambda status: any(row["pid"] == old[0] for row in status["exits"]))
+    (row,) = [row for row in status["exits"] if row["pid"] == old[0]]
+    assert row["signal"] in ("SIGKILL", 9) and row["exit_code"] is None
+    server.wait_log(rf"\[ERROR\] Worker \(pid:{old[0]}\) was sent SIGKILL! Perhaps out of memory\?$")
+    new = server.wait_workers(2)
+    assert old[1] in new and server.get("/").code == 200
+
+
+@pytest.mark.quick
+def test_a_crashing_worker_is_named_and_replaced(server):
+    server.start(workers=1)
+    (old,) = server.workers()
+    with server.raw() as client:
+        client.send_request("GET", "/segv")
+        assert client.read_to_end() == b""
+    server.wait_log(rf"\[WARNING\] Worker \(pid:{old}\) was sent SIGSEGV!$")
+    server.wait_workers(1)
+    assert server.get("/").code == 200
+
+
+def test_a_worker_that_exits_is_named_and_replaced(server):
+    server.start(workers=1)
+    (old,) = server.workers()
+    with server.raw() as client:
+        client.send_request("GET", "/exit?code=9")
+        client.read_to_end()
+    server.wait_log(rf"\[ERROR\] Worker \(pid:{old}\) exited with code 9\.$")
+    server.wait_workers(1)
+    assert server.get("/").code == 200
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("preload", [False, True])
+def test_a_killed_template_is_replaced_and_the_workers_stay(server, preload):
+    server.start(workers=2, args=["--preload"] if preload else [])
+    old = server.workers()
+    template = server.template()
+    server.signal("KILL", template)
+    assert server.get("/").code == 200
+    wait_until(lambda: [pid for pid in server.children() if pid not in old and pid != template], 15 * SLOW)
+    assert set(old) <= set(server.children())
+    server.signal("KILL", old[0])
+    server.wait_status(lambda status: old[0] not in [row["pid"] for row in status["workers"]])
+    new = server.wait_workers(2)
+    assert old[1] in new and server.get("/").code == 200
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("busy", [False, True])
+def test_workers_leave_when_the_master_is_killed_and_the_port_is_free(server, servers, busy):
+    server.start(workers=2)
+    clients = []
+    if busy:
+        for number in range(2):
+            clients.append(server.raw(timeout=20))
+            clients[-1].send_request("GET", f"/sleep?s=60&mark={server.folder}/mark")
+        wait_until(lambda: (server.folder / "mark").exists())
+    server.expected_exit = -9
+    server.may_leave_zombies = True
+    server.signal("KILL")
+    server.wait_exit(-9)
+    wait_until(lambda: not [pid for pid in processes_of_session(server.pid) if is_alive(pid)], 5 * SLOW)
+    assert not server.can_connect()
+    second = servers()
+    second.start(bind=f"127.0.0.1:{server.address[1]}")
+    assert second.get("/").code == 200
+    for client in clients:
+        client.close()
+
+
+def test_a_crash_loop_backs_off(server):
+    """A worker that dies at boot again and again must not fill the log nor a core."""
+    server.write("dies.py", "import os\nif os.path.exists('die'):\n    os._exit(9)\nfrom basic import app\n")
+    server.start("dies:app", workers=2)
+    first, second = server.workers()
+    (server.folder / "die").touch()
+    mark = server.mark()
+    server.signal("KILL", first)
+    server.wait_log(r"exited with code 9", since=mark)
+    # Two seconds by the status file's own clock.
+    uptime = server.status()["server"]["uptime_seconds"]
+    server.wait_status(lambda status: status["server"]["uptime_seconds"] >= uptime + 3)
+    deaths = len([line for line in server.log()[mark:].splitlines() if "exited with code 9" in line])
+    assert 2 <= deaths <= 12, f"{deaths} deaths in about 3 s"
+    assert server.get("/pid").text == str(second), "the other one serves on"
+    (server.folder / "die").unlink()
+    server.wait_workers(2)
+
+
+def test_a_boot_failure_of_a_later_worker_does_not_stop_the_server(server):
+    """gunicorn stops as a whole (exit 3) when any worker fails to boot, hours after the start too."""
+    server.write("later.py", "import os\nif os.path.exists('break'):\n    raise RuntimeError('broken later')\nfrom basic import app\n")
+    server.start("later:app", workers=2)
+    first, second = server.workers()
+    (server.folder / "break").touch()
+    server.signal("KILL", first)
+    server.wait_log("RuntimeError: broken later")
+    assert server.get("/pid").text == str(second)
+    (server.folder / "break").unlink()
+    server.wait_workers(2)
+
+
+def test_strangers_are_reaped_by_pid_1(server, tmp_path):
+    """In a container gunwale is process 1 and inherits orphans of the application."""
+    unshare = shutil.which("unshare")
+    if unshare is None or os.geteuid() != 0:
+        pytest.skip("needs root and unshare")
+    if subprocess.run([unshare, "-pf", "--mount-proc", "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("unshare -p does not work here")
+    server.write(
+        "orphans.py",
+        """
+        import subprocess
+        from basic import app as inner, answer
+
+        def app(environ, start_response):
+            if environ["PATH_INFO"] == "/orphan":
+                subprocess.Popen(["sh", "-c", "sh -c 'exit 3' &"]).wait()
+                return answer(start_response, "made")
+            if environ["PATH_INFO"] == "/zombies":
+                states = subprocess.run(["ps", "-eo", "stat="], stdout=subprocess.PIPE).stdout.decode().split()
+                return answer(start_response, str(sum(state.startswith("Z") for state in states)))
+            return inner(environ, start_response)
+        """,
+    )
+    if shutil.which("ps") is None:
+        pytest.skip("needs ps")
+    arguments = ["-pf", "--mount-proc", harness.PROGRAM, "-b", "127.0.0.1:0", "orphans:app"]
+    server.spawn(arguments, program=unshare)
+    server.wait_listening()
+    assert server.log_contains(r"Listening at: \S+ \(1\)$")
+    for _ in range(20):
+        assert server.get("/orphan").text == "made"
+    wait_until(lambda: server.get("/zombies").text == "0")
+    # unshare does not pass signals on: ask process 1 itself.
+    inner = [pid for pid in processes_of_session(server.pid) if harness.parent_of(pid) == server.pid]
+    server.signal("TERM", inner[0])
+    server.wait_exit(0)
