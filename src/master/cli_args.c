@@ -213,8 +213,8 @@ static enum cli_args_end consume_next(struct parser *parser, const struct option
 		return take_flag(parser, option);
 	if (*at < parser->count && parser->items[*at].mark == MARK_VALUE)
 		take_value(parser, option, parser->items[(*at)++].text);
-	else if (option->row->without_value != NULL)
-		take_value(parser, option, option->row->without_value);
+	else if (option->row->bare_value != NULL)
+		take_value(parser, option, option->row->bare_value);
 	else
 		set_option_error(parser, option, "expected one argument");
 	return parser->error != NULL ? ARGS_USAGE : ARGS_OK;

@@ -27,7 +27,7 @@ static void add_flags(struct buf *line, const struct setting *row)
 		buf_add_span(line, flag);
 		if (row->type == T_BOOL)
 			continue;
-		buf_addf(line, row->without_value != NULL ? " [%s]" : " %s", row->meta != NULL ? row->meta : "VALUE");
+		buf_addf(line, row->bare_value != NULL ? " [%s]" : " %s", row->meta != NULL ? row->meta : "VALUE");
 	}
 }
 

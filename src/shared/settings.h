@@ -81,21 +81,19 @@ struct settings {
 struct setting {
 	const char *name; /* as in gunicorn.conf.py */
 	enum setting_type type;
-	size_t at;        /* offset in struct settings */
-	const char *cli;  /* "-w --workers"; NULL: configuration file only */
-	const char *meta; /* INT, STRING ... for --help */
-	const char *def;  /* default as text, goes through the same parser; NULL: unset */
-	const char
-	        *env; /* environment variable that gives the default; of a T_BOOL: y, 1, yes, true are true, others false */
+	size_t at;              /* offset in struct settings */
+	const char *cli;        /* "-w --workers"; NULL: configuration file only */
+	const char *meta;       /* INT, STRING ... for --help */
+	const char *def;        /* default as text, goes through the same parser; NULL: unset */
+	const char *env;        /* environment variable that gives the default (T_BOOL: y, 1, yes and true switch on) */
 	const char *env_prefix; /* put in front of the variable's value; NULL: nothing */
 	long min, max;          /* of numbers; max 0: none but what fits 31 bits */
-	const char *words;      /* T_ENUM: "sync gthread", lower case */
+	const char *words;      /* T_ENUM, T_WORDS: "sync gthread", lower case */
 	bool sets_false;        /* a flag that turns the setting off (--no-...) */
 	bool is_repeatable;     /* on the command line: every occurrence adds */
 	bool takes_bool;        /* T_ENUM: True (true, 1) is the second word, False (false, 0, none) and None the first */
-	bool checks_late; /* T_INT: argparse takes any text, so that a bad one is no usage error (gunicorn: cert_reqs) */
-	/* The value when the option stands without one (argparse: nargs="?"); NULL: a value must follow. */
-	const char *without_value;
+	bool checks_late;       /* T_INT: argparse takes any text, a bad one is no usage error (gunicorn: cert_reqs) */
+	const char *bare_value; /* the value when the option stands alone (argparse: nargs="?"); NULL: a value must follow */
 	int group;
 	unsigned used_by; /* enum setting_owner, or-ed */
 	enum setting_when when;

@@ -371,7 +371,7 @@ static int parse_dict(const struct parse *parse)
 int setting_parse(const struct setting *row, const struct setting_input *input, bool is_added, struct settings *settings,
                   struct err *err)
 {
-	struct parse parse = {row, input, setting_field(settings, row), is_added, err};
+	struct parse parse = {row, input, settings->launch_dir, setting_field(settings, row), is_added, err};
 
 	switch (row->type) {
 	case T_BOOL:
