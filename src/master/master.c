@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "master/generation.h"
 #include "master/pidfile.h"
+#include "master/rollover.h"
 #include "master/signals.h"
 #include "master/templates.h"
 #include "master/watch.h"
@@ -112,7 +113,7 @@ int master_run(struct master *master)
 static void close_doors(struct master *master)
 {
 	atomic_store_explicit(&master->board.head->is_stopping, 1, memory_order_relaxed);
-	generation_cancel_reload(master);
+	rollover_cancel_reload(master);
 	templates_stop_listening(master);
 	listeners_release(&master->listeners, true);
 	LIST_EACH(&master->templates, it)
@@ -207,7 +208,7 @@ static void arm_timer(struct master *master, uint64_t now_ms)
 	uint64_t next_ms = pool_next_ms(&master->pool);
 
 	next_ms = sooner(next_ms, templates_next_ms(master));
-	next_ms = sooner(next_ms, generation_next_ms(master));
+	next_ms = sooner(next_ms, rollover_next_ms(master));
 	next_ms = sooner(next_ms, master->stop.kill_ms);
 	next_ms = sooner(next_ms, master->status.next_ms);
 	if (master->settings.timeout > 0 && pool_count(&master->pool, SLOT_SERVING) > 0)
@@ -224,7 +225,7 @@ static void on_time(struct master *master, uint64_t now_ms)
 {
 	workers_on_time(master, now_ms);
 	templates_on_time(master, now_ms);
-	generation_on_time(master, now_ms);
+	rollover_on_time(master, now_ms);
 	watch_on_time(master, now_ms);
 }
 

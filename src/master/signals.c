@@ -13,8 +13,8 @@
 
 #include "base/log.h"
 #include "base/sig.h"
-#include "master/generation.h"
 #include "master/master.h"
+#include "master/rollover.h"
 #include "master/workers.h"
 #include "shared/exits.h"
 
@@ -32,18 +32,18 @@ static void do_quit(struct master *master)
 
 static void do_reload(struct master *master)
 {
-	generation_reload(master);
+	rollover_reload(master);
 }
 
 static void do_more(struct master *master)
 {
-	generation_set_target(master, master->pool.target + 1);
+	rollover_set_target(master, master->pool.target + 1);
 }
 
 static void do_fewer(struct master *master)
 {
 	if (master->pool.target > 1)
-		generation_set_target(master, master->pool.target - 1);
+		rollover_set_target(master, master->pool.target - 1);
 }
 
 static void do_reopen(struct master *master)
@@ -64,7 +64,7 @@ static void do_winch(struct master *master)
 		return;
 	}
 	log_info("graceful stop of workers");
-	generation_set_target(master, 0);
+	rollover_set_target(master, 0);
 }
 
 static void do_reap(struct master *master)

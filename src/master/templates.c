@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "master/generation.h"
 #include "master/master.h"
+#include "master/rollover.h"
 #include "master/workers.h"
 
 enum { DISMISSED_MS = 10000 }; /* for the last hooks of a template */
@@ -65,7 +66,7 @@ static void on_message(void *owner, struct message *message)
 		break;
 	case MESSAGE_failed:
 		if (template_state(template->moves) != TEMPLATE_RETIRING && try_step(template, TEMPLATE_EVENT_FAILED))
-			generation_on_failed(template, (int)message->failed.exit_code, message->failed.text);
+			rollover_on_failed(template, (int)message->failed.exit_code, message->failed.text);
 		break;
 	case MESSAGE_loaded:
 		(void)try_step(template, TEMPLATE_EVENT_LOADED);
@@ -308,7 +309,7 @@ static void perform(struct template *template, enum template_action action)
 		generation_on_configured(template);
 		break;
 	case TEMPLATE_DO_note_ready:
-		generation_on_loaded(template);
+		rollover_on_loaded(template);
 		break;
 	case TEMPLATE_DO_send_dismiss:
 		send_dismiss(template);
@@ -343,7 +344,7 @@ bool templates_on_exit(struct master *master, pid_t pid, int status)
 			template_step(template->moves, TEMPLATE_EVENT_EXITED, DISMISSED_MS, clock_ms());
 
 		workers_on_template_gone(master, template->generation);
-		generation_on_template_gone(template, action, status);
+		rollover_on_template_gone(template, action, status);
 		free_template(template);
 		return true;
 	}

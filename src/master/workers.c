@@ -15,9 +15,9 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "master/generation.h"
 #include "master/master.h"
 #include "master/obituary.h"
+#include "master/rollover.h"
 #include "master/templates.h"
 
 enum { ABORT_MS = 1000 }; /* gunicorn: the next look of its main loop sends SIGKILL, about a second later */
@@ -263,7 +263,7 @@ static void bury(struct master *master, struct slot *slot, int status, bool was_
 	board_clear_line(&master->board, slot_index(slot));
 	if (facts.reason == REASON_NONE || facts.reason == REASON_OWN || facts.reason == REASON_TIMEOUT)
 		pool_note_failure(&master->pool, facts.spawned_ms, clock_ms());
-	generation_on_worker_end(master, slot_index(slot), &facts, status);
+	rollover_on_worker_end(master, slot_index(slot), &facts, status);
 }
 
 bool workers_on_exit(struct master *master, pid_t pid, int status)
@@ -314,7 +314,7 @@ static void perform(struct master *master, struct slot *slot, enum slot_action a
 		break;
 	case SLOT_DO_note_ready:
 		slot_facts(slot)->ready_ms = clock_ms();
-		generation_on_worker_ready(master, slot_index(slot));
+		rollover_on_worker_ready(master, slot_index(slot));
 		break;
 	case SLOT_DO_send_term:
 		send_signal(slot, SIGTERM);
@@ -335,7 +335,7 @@ static void perform(struct master *master, struct slot *slot, enum slot_action a
 
 		peer_close(&handle_of(master, slot_index(slot))->peer);
 		pool_note_failure(&master->pool, facts.spawned_ms, clock_ms());
-		generation_on_worker_end(master, slot_index(slot), &facts, 0);
+		rollover_on_worker_end(master, slot_index(slot), &facts, 0);
 		break;
 	}
 	case SLOT_DO_nothing:

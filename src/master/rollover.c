@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rollover.c - generations take over, fail, are replaced.
+ *
+ * Called by generation.c, templates.c, workers.c, signals.c and master.c. The order of a reload is reload.c's; this carries it
+ * out.
+ */
+#include "base/base.h"
+
+#include "master/rollover.h"
+
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/sig.h"
+#include "master/master.h"
+#include "master/setup.h"
+#include "master/templates.h"
+#include "master/workers.h"
+#include "shared/exits.h"
+
+enum { REPLACE_MAX_MS = 5000 }; /* longest wait before a template is replaced again */
+
+static void carry_out(struct master *master, enum reload_do what);
+
+void rollover_fail(struct master *master, const char *why)
+{
+	log_error("Reload failed, generation %lu goes on serving: %s", (unsigned long)master->pool.generation, why);
+	if (master->reload.state != RELOAD_IDLE)
+		carry_out(master, reload_fail(&master->reload, why));
+}
+
+/* ---- commit: the generation becomes the pool's ---- */
+
+static void run_worker_count_hook(struct template *template, long now, long before)
+{
+	char *arguments = before < 0 ? xasprintf("{\"new\":%ld,\"old\":null}", now)
+				     : xasprintf("{\"new\":%ld,\"old\":%ld}", now, before);
+
+	templates_hook(template, HOOK_nworkers_changed, arguments);
+	free(arguments);
+}
+
+void rollover_set_target(struct master *master, long target)
+{
+	long before = master->pool.target;
+
+	if (target == before)
+		return;
+	master->pool.target = target;
+	run_worker_count_hook(templates_of(master, master->pool.generation), target, before);
+}
+
+static void adopt(struct master *master, struct template *template)
+{
+	listeners_release(&master->listeners, true);
+	master->listeners = template->listeners;
+	template->listeners.count = 0;
+	master->pool.generation = template->generation;
+	master->pool.target = template->settings.workers;
+	master->pool.can_fork = true;
+	master->pool.not_before_ms = 0;
+	master->pool.young_deaths = 0;
+	atomic_store_explicit(&master->board.head->generation, template->generation, memory_order_relaxed);
+}
+
+static void commit_first(struct template *template)
+{
+	struct master *master = template->master;
+
+	adopt(master, template);
+	setup_title(master);
+	run_worker_count_hook(template, master->pool.target, -1);
+	templates_hook(template, HOOK_on_starting, "{}");
+	templates_hook(template, HOOK_when_ready, "{}");
+}
+
+static void commit_candidate(struct master *master)
+{
+	struct template *template = templates_of(master, master->reload.generation);
+	struct err err = ERR_NONE;
+	long before = master->pool.target;
+	bool has_new_sockets = !listeners_equals(&master->listeners, &template->listeners);
+
+	setup_say_what_waits(&master->settings, &template->settings);
+	adopt(master, template);
+	settings_copy(&master->settings, &template->settings);
+	if (setup_directory(&master->settings, &err) != 0 || setup_log(&master->settings, &err) != 0 ||
+	    setup_pidfile(master, master->settings.pidfile, &err) != 0)
+		log_error("%s", err.text);
+	setup_say_warnings(&master->settings);
+	setup_title(master);
+	if (has_new_sockets) {
+		char *text = listeners_text(&master->listeners);
+
+		log_info("Listening at: %s", text);
+		free(text);
+	}
+	if (master->pool.target != before)
+		run_worker_count_hook(template, master->pool.target, before);
+	templates_hook(template, HOOK_on_reload, "{}");
+	log_info("Generation %lu serves", (unsigned long)master->pool.generation);
+}
+
+static void abandon_candidate(struct master *master)
+{
+	struct template *template = templates_of(master, master->reload.generation);
+	struct slot *canary = pool_slot(&master->pool, master->reload.canary_slot);
+
+	if (canary != NULL && slot_facts(canary)->generation == master->reload.generation)
+		workers_retire(master, canary, REASON_RELOAD);
+	if (template != NULL && template->generation != master->pool.generation)
+		templates_dismiss(template);
+}
+
+static void fork_canary(struct master *master)
+{
+	struct slot *slot = pool_find_empty(&master->pool);
+
+	if (slot == NULL) {
+		rollover_fail(master, "no slot is free for its first worker");
+		return;
+	}
+	master->reload.canary_slot = slot_index(slot);
+	if (workers_spawn(master, slot, master->reload.generation) != 0)
+		rollover_fail(master, "its first worker can't be forked");
+}
+
+static void start_candidate(struct master *master)
+{
+	struct err err = ERR_NONE;
+
+	if (templates_start(master, ROLE_CANDIDATE, master->reload.generation, &err) != NULL)
+		return;
+	log_error("Reload failed: %s", err.text);
+	carry_out(master, reload_fail(&master->reload, err.text));
+}
+
+static void carry_out(struct master *master, enum reload_do what)
+{
+	switch (what) {
+	case RELOAD_DO_NOTHING:
+		return;
+	case RELOAD_DO_START:
+		start_candidate(master);
+		break;
+	case RELOAD_DO_CANARY:
+		fork_canary(master);
+		break;
+	case RELOAD_DO_COMMIT:
+		commit_candidate(master);
+		carry_out(master, reload_next(&master->reload));
+		break;
+	case RELOAD_DO_ABANDON:
+		abandon_candidate(master);
+		if (!stop_is_on(&master->stop))
+			carry_out(master, reload_next(&master->reload));
+		break;
+	}
+	status_soon(&master->status);
+}
+
+void rollover_reload(struct master *master)
+{
+	if (stop_is_on(&master->stop))
+		return;
+	log_info("Hang up: Master");
+	if (master->pool.generation == 0) {
+		log_warning("A reload is ignored until the first generation serves");
+		return;
+	}
+	carry_out(master, reload_ask(&master->reload));
+}
+
+void rollover_cancel_reload(struct master *master)
+{
+	carry_out(master, reload_cancel(&master->reload));
+}
+
+/* ---- what templates and workers report ---- */
+
+void rollover_on_loaded(struct template *template)
+{
+	struct master *master = template->master;
+
+	if (master->is_check) {
+		master_stop(master, true, EXIT_OK, NULL);
+		return;
+	}
+	if (stop_is_on(&master->stop))
+		return;
+	switch (template->role) {
+	case ROLE_FIRST:
+		commit_first(template);
+		break;
+	case ROLE_CANDIDATE:
+		if (master->reload.state == RELOAD_TEMPLATE && template->generation == master->reload.generation)
+			carry_out(master, reload_template_ready(&master->reload, template->settings.workers > 0));
+		break;
+	case ROLE_REPLACEMENT:
+		listeners_release(&template->listeners, false);
+		if (template->generation == master->pool.generation) {
+			master->pool.can_fork = true;
+			master->replace_tries = 0;
+			log_info("Template (pid:%ld) replaces the one that ended", (long)template->pid);
+		}
+		break;
+	}
+}
+
+/* The first sentence of several lines, for a status field. */
+static void first_line(const char *text, char *into, size_t size)
+{
+	while (*text == '\n')
+		text++;
+	(void)snprintf(into, size, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
+/* Python puts the sentence that names the error last. */
+static void last_line(const char *text, char *into, size_t size)
+{
+	size_t end = strlen(text);
+	size_t begin;
+
+	while (end > 0 && text[end - 1] == '\n')
+		end--;
+	begin = end;
+	while (begin > 0 && text[begin - 1] != '\n')
+		begin--;
+	(void)snprintf(into, size, "%.*s", (int)(end - begin), text + begin);
+}
+
+void rollover_on_failed(struct template *template, int exit_code, const char *text)
+{
+	struct master *master = template->master;
+	char first[200];
+	char last[200];
+	char why[480];
+
+	if (template->role == ROLE_FIRST) {
+		(void)fputs(text, stderr);
+		(void)fflush(stderr);
+		master_stop(master, true, exit_code, NULL);
+		return;
+	}
+	first_line(text, first, sizeof(first));
+	last_line(text, last, sizeof(last));
+	(void)snprintf(why, sizeof(why), strcmp(first, last) == 0 ? "%s" : "%s: %s", first, last);
+	if (template->role == ROLE_CANDIDATE)
+		rollover_fail(master, why);
+	else
+		log_error("The template could not be replaced: %s", why);
+	log_raw(text, strlen(text));
+}
+
+static void plan_replacement(struct master *master)
+{
+	uint64_t wait_ms = master->replace_tries == 0 ? 0 : 100;
+
+	for (uint32_t i = 1; i < master->replace_tries && wait_ms < REPLACE_MAX_MS; i++)
+		wait_ms *= 2;
+	master->replace_tries++;
+	master->replace_ms = clock_ms() + MIN(wait_ms, (uint64_t)REPLACE_MAX_MS);
+}
+
+static void describe_end(int status, char *into, size_t size)
+{
+	if (WIFSIGNALED(status))
+		(void)snprintf(into, size, "was sent %s", sig_name(WTERMSIG(status)));
+	else
+		(void)snprintf(into, size, "exited with code %d", WEXITSTATUS(status));
+}
+
+void rollover_on_template_gone(struct template *template, enum template_action action, int status)
+{
+	struct master *master = template->master;
+	char how[64];
+	char why[128];
+
+	if (stop_is_on(&master->stop))
+		return;
+	describe_end(status, how, sizeof(how));
+	(void)snprintf(why, sizeof(why), "its template (pid:%ld) %s", (long)template->pid, how);
+	if (template->generation == master->pool.generation &&
+	    (action == TEMPLATE_DO_note_death || template->role == ROLE_REPLACEMENT)) {
+		/* The one that served, or its replacement: try again; the workers go on meanwhile. */
+		log_error("Template (pid:%ld) %s", (long)template->pid, how);
+		master->pool.can_fork = false;
+		plan_replacement(master);
+	} else if (template->role == ROLE_FIRST && !template->has_failed) {
+		log_error("Template (pid:%ld) %s before it was ready", (long)template->pid, how);
+		master_stop(master, true, EXIT_CONFIG, NULL);
+	} else if (template->role == ROLE_CANDIDATE && template->generation == master->reload.generation &&
+		   master->reload.state != RELOAD_IDLE) {
+		rollover_fail(master, why);
+	}
+}
+
+void rollover_on_time(struct master *master, uint64_t now_ms)
+{
+	struct err err = ERR_NONE;
+
+	if (master->replace_ms == 0 || now_ms < master->replace_ms || stop_is_on(&master->stop))
+		return;
+	master->replace_ms = 0;
+	if (templates_start(master, ROLE_REPLACEMENT, master->pool.generation, &err) == NULL) {
+		log_error("%s", err.text);
+		plan_replacement(master);
+	}
+}
+
+uint64_t rollover_next_ms(const struct master *master)
+{
+	return stop_is_on(&master->stop) ? 0 : master->replace_ms;
+}
+
+void rollover_on_worker_ready(struct master *master, uint32_t slot)
+{
+	master->has_served = true;
+	if (master->reload.state == RELOAD_CANARY && slot == master->reload.canary_slot)
+		carry_out(master, reload_canary_ready(&master->reload));
+}
+
+void rollover_on_worker_end(struct master *master, uint32_t slot, const struct slot_facts *facts, int status)
+{
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+	char how[64];
+	char why[160];
+
+	if (stop_is_on(&master->stop))
+		return;
+	if (master->reload.state == RELOAD_CANARY && slot == master->reload.canary_slot) {
+		describe_end(status, how, sizeof(how));
+		(void)snprintf(why, sizeof(why), "its first worker (pid:%ld) %s before it was ready", (long)facts->pid, how);
+		rollover_fail(master, why);
+		return;
+	}
+	/* gunicorn: arbiter.py reap_workers(). Once somebody has served, a failing boot is tried again instead. */
+	if (master->has_served || facts->generation > master->pool.generation)
+		return;
+	if (code == EXIT_WORKER_BOOT)
+		master_stop(master, true, code, "Worker failed to boot.");
+	else if (code == EXIT_APP_LOAD)
+		master_stop(master, true, code, "App failed to load.");
+}

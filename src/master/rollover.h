@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * rollover.h - generations take over, fail, are replaced: the first one's start, a reload's canary and commit, a template that
+ * died.
+ */
+#ifndef MASTER_ROLLOVER_H
+#define MASTER_ROLLOVER_H
+
+#include "base/base.h"
+#include "master/slot.h"
+#include "master/template.h"
+
+struct master;
+struct template;
+
+/* SIGHUP. */
+void rollover_reload(struct master *master);
+/* The reload under way has failed; why: one sentence. The present generation goes on. */
+void rollover_fail(struct master *master, const char *why);
+/* The service stops: a reload under way is forgotten. */
+void rollover_cancel_reload(struct master *master);
+/* TTIN, TTOU, WINCH: another number of workers, until the next reload. */
+void rollover_set_target(struct master *master, long target);
+
+/* What templates.c found out. */
+void rollover_on_loaded(struct template *template);
+void rollover_on_failed(struct template *template, int exit_code, const char *text);
+void rollover_on_template_gone(struct template *template, enum template_action action, int status);
+/* What workers.c found out. */
+void rollover_on_worker_ready(struct master *master, uint32_t slot);
+void rollover_on_worker_end(struct master *master, uint32_t slot, const struct slot_facts *facts, int status);
+/* Starts the replacement of a template when it is time to; 0 from rollover_next_ms(): none is planned. */
+void rollover_on_time(struct master *master, uint64_t now_ms);
+uint64_t rollover_next_ms(const struct master *master);
+
+#endif

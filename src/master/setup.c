@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * setup.c - what the settings do to the master's own process.
+ *
+ * Called by generation.c and rollover.c. Says what went wrong; what follows from it is the caller's decision.
+ */
+#include "base/base.h"
+
+#include "master/setup.h"
+
+#include "base/log.h"
+#include "base/title.h"
+#include "master/master.h"
+#include "master/pidfile.h"
+
+void setup_title(const struct master *master)
+{
+	const char *name = master->settings.proc_name;
+
+	if (name == NULL)
+		name = cli_app(master->cli, &master->settings);
+	title_set(NULL, "gunwale: master [%s]", name != NULL ? name : "");
+}
+
+int setup_log(const struct settings *settings, struct err *err)
+{
+	enum log_level level;
+	struct err why = ERR_NONE;
+
+	/* gunicorn: glogging.py setup(), an unknown level is info. */
+	if (!log_level_from_name(settings->loglevel, &level))
+		level = LOG_INFO;
+	if (log_open(settings->errorlog, level, &why) == 0)
+		return 0;
+	return err_set(err, -EACCES, "Error: '%s' isn't writable [%s]", settings->errorlog, why.text);
+}
+
+void setup_say_warnings(const struct settings *settings)
+{
+	struct strlist sentences;
+
+	strlist_init(&sentences);
+	settings_list_warnings(settings, &sentences);
+	for (size_t i = 0; i < sentences.count; i++)
+		log_warning("%s", sentences.items[i]);
+	strlist_release(&sentences);
+}
+
+int setup_directory(const struct settings *settings, struct err *err)
+{
+	if (settings->chdir != NULL && chdir(settings->chdir) != 0)
+		return err_set(err, -errno, "can't chdir to '%s'", settings->chdir);
+	return 0;
+}
+
+int setup_pidfile(struct master *master, const char *path, struct err *err)
+{
+	if (master->pidfile != NULL && path != NULL && strcmp(master->pidfile, path) == 0)
+		return 0;
+	pidfile_remove(master->pidfile);
+	free(master->pidfile);
+	master->pidfile = NULL;
+	if (path == NULL)
+		return 0;
+	if (pidfile_create(path, err) != 0)
+		return -EEXIST;
+	master->pidfile = xstrdup(path);
+	return 0;
+}
+
+void setup_say_what_waits(const struct settings *old, const struct settings *now)
+{
+	char *names = settings_changed_at_start_only(old, now);
+
+	if (names != NULL)
+		log_warning("These settings changed, and take effect only after a restart: %s", names);
+	free(names);
+}
