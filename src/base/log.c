@@ -177,27 +177,30 @@ static struct outlet *current_outlet(void)
 	return &log_state.outlet;
 }
 
-static void report_dropped(struct outlet *outlet)
+/* False when not even that could be written. */
+static bool report_dropped(struct outlet *outlet)
 {
 	if (LIKELY(atomic_load_explicit(&outlet->dropped_unreported, memory_order_relaxed) == 0))
-		return;
+		return true;
 	uint64_t count = outlet_take_dropped(outlet);
+	if (count == 0)
+		return true;
 	char line[PREFIX_MAX + 96];
 	size_t len = put_prefix(line, LOG_WARNING, true);
 	len += (size_t)snprintf(line + len, sizeof line - len, "%llu log %s lost: the log could not take more\n",
 	                        (unsigned long long)count, count == 1 ? "message was" : "messages were");
-	/* When it fails it counts itself; it must stand for the lines that it tells of, and no more. */
-	if (!outlet_write(outlet, line, len)) {
-		atomic_fetch_add(&outlet->dropped_unreported, count - 1);
-		atomic_fetch_sub(&outlet->dropped_total, 1);
-	}
+	if (outlet_write(outlet, line, len))
+		return true;
+	atomic_fetch_add(&outlet->dropped_unreported, count);
+	return false;
 }
 
 static void write_reported(const char *text, size_t len)
 {
 	struct outlet *outlet = current_outlet();
-	report_dropped(outlet);
-	(void)outlet_write(outlet, text, len);
+	/* A report that is dropped was counted, and that stands for the line behind it, which then must not overtake. */
+	if (report_dropped(outlet))
+		(void)outlet_write(outlet, text, len);
 }
 
 void log_vline(enum log_level level, const char *fmt, va_list args)

@@ -16,16 +16,30 @@ extern char **environ;
 static struct {
 	char *area; /* NULL before title_init() */
 	size_t size_bytes;
+	/* The moved environment. Kept, so that a leak checker finds it when setenv() puts other strings in its place. */
+	char **vector;
+	char *strings;
 } title;
 
-/* Moves the strings to the heap (kept until the process ends) as long as they stand one behind the other from *end on. */
-static void move_strings(char **strings, char **end)
+/*
+ * Moves the strings into one block, which is returned and kept until the process ends. *end grows over those that stand one
+ * behind the other from where it is; NULL: from the first.
+ */
+static char *move_strings(char **strings, char **end)
 {
+	size_t size_bytes = 0;
+	for (size_t i = 0; strings[i] != NULL; i++)
+		size_bytes += strlen(strings[i]) + 1;
+	char *block = xmalloc(size_bytes);
+	char *at = block;
 	for (size_t i = 0; strings[i] != NULL; i++) {
+		size_t len = strlen(strings[i]) + 1;
 		if (*end == NULL || strings[i] == *end)
-			*end = strings[i] + strlen(strings[i]) + 1;
-		strings[i] = xstrdup(strings[i]);
+			*end = strings[i] + len;
+		strings[i] = memcpy(at, strings[i], len);
+		at += len;
 	}
+	return block;
 }
 
 void title_init(int argc, char **argv)
@@ -34,17 +48,16 @@ void title_init(int argc, char **argv)
 		return;
 	char *start = argv[0];
 	char *end = NULL;
-	move_strings(argv, &end);
+	(void)move_strings(argv, &end);
 
-	/* A new vector as well: libc may realloc() the old one only when setenv() made it. */
 	size_t count = 0;
 	while (environ != NULL && environ[count] != NULL)
 		count++;
-	char **moved = xcalloc(count + 1, sizeof *moved);
+	title.vector = xcalloc(count + 1, sizeof *title.vector);
 	if (count != 0)
-		memcpy(moved, environ, count * sizeof *moved);
-	move_strings(moved, &end);
-	environ = moved;
+		memcpy(title.vector, environ, count * sizeof *environ);
+	title.strings = move_strings(title.vector, &end);
+	environ = title.vector;
 
 	/* libc made these point into the area. */
 	program_invocation_name = argv[0];
