@@ -190,7 +190,7 @@ static int resolve(const struct listen_address *address, struct sockaddr_storage
 static int bind_tcp(int *ret_fd, const struct listen_address *address, const struct listen_options *options, struct err *err)
 {
 	struct sockaddr_storage at;
-	socklen_t len;
+	socklen_t len = 0;
 	int result = resolve(address, &at, &len, err);
 	if (result < 0)
 		return result;
