@@ -62,7 +62,9 @@ static void on_event(uv_poll_t *poll, int status, int events)
 	struct peer *peer = poll->data;
 
 	if (status < 0) {
-		end(peer, status);
+		/* libuv's word for EPOLLERR: the peer closed before it had read everything. What it had sent still counts. */
+		receive(peer);
+		end(peer, 0);
 		return;
 	}
 	if (events & UV_WRITABLE) {

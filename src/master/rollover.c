@@ -240,6 +240,8 @@ void rollover_on_failed(struct template *template, int exit_code, const char *te
 
 	if (template->role == ROLE_FIRST) {
 		(void)fputs(text, stderr);
+		if (text[0] != '\0' && text[strlen(text) - 1] != '\n')
+			(void)fputc('\n', stderr);
 		(void)fflush(stderr);
 		master_stop(master, true, exit_code, NULL);
 		return;
@@ -288,7 +290,7 @@ void rollover_on_template_gone(struct template *template, enum template_action a
 		log_error("Template (pid:%ld) %s", (long)template->pid, how);
 		master->pool.can_fork = false;
 		plan_replacement(master);
-	} else if (template->role == ROLE_FIRST && !template->has_failed) {
+	} else if (master->pool.generation == 0 && !template->has_failed) {
 		log_error("Template (pid:%ld) %s before it was ready", (long)template->pid, how);
 		master_stop(master, true, EXIT_CONFIG, NULL);
 	} else if (template->role == ROLE_CANDIDATE && template->generation == master->reload.generation &&

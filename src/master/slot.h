@@ -79,6 +79,7 @@ struct slot_facts {
 	pid_t pid;              /* 0 while unknown */
 	uint64_t spawned_ms;    /* when the fork was asked for */
 	uint64_t ready_ms;      /* 0: never was */
+	bool has_said_ready;    /* its word may come before the template's word of its birth */
 	bool wants_recycle;     /* asked for a successor */
 	uint64_t recycle_ms;    /* when it asked */
 	bool was_killed;        /* the master sent SIGKILL */

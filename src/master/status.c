@@ -196,7 +196,7 @@ char *status_render(struct master *master)
 		(json_int_t)pool_count(&master->pool, SLOT_SERVING), "workers_spawned_total", (json_int_t)master->spawned_total,
 		"templates", (json_int_t)templates_count(master), "workers", workers, "exits", exits_json(master), "exits_total",
 		exit_counts_json(master), "requests", "active", (json_int_t)active, "reload", reload_json(master));
-	char *text = document != NULL ? json_dumps(document, JSON_INDENT(2)) : NULL;
+	char *text = document != NULL ? json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
 
 	json_decref(document);
 	return text;

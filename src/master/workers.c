@@ -57,17 +57,18 @@ static void on_message(void *owner, struct message *message)
 	/* A worker may say anything at any time; what does not fit its state is dropped. */
 	switch (message->id) {
 	case MESSAGE_ready:
+		facts->has_said_ready = true;
 		if (slot_allows(slot, SLOT_EVENT_READY))
 			step(master, slot, SLOT_EVENT_READY);
 		break;
 	case MESSAGE_recycle:
-		if (slot_state(slot) == SLOT_SERVING && !facts->wants_recycle) {
+		if (slot_state(slot) != SLOT_EMPTY && !facts->wants_recycle) {
 			facts->wants_recycle = true;
 			facts->recycle_ms = clock_ms();
 		}
 		break;
 	case MESSAGE_leaving:
-		if (slot_state(slot) == SLOT_SERVING || slot_state(slot) == SLOT_BOOTING)
+		if (slot_state(slot) != SLOT_EMPTY)
 			workers_retire(master, slot, REASON_OWN);
 		break;
 	default:
@@ -222,6 +223,8 @@ void workers_on_forked(struct master *master, uint32_t index, uint32_t serial, p
 		return;
 	slot_facts(slot)->pid = pid;
 	step(master, slot, SLOT_EVENT_SPAWNED);
+	if (slot_facts(slot)->has_said_ready)
+		step(master, slot, SLOT_EVENT_READY);
 	/* It may have died, and been reaped, before its template told us of its birth. */
 	if (spawn_take_unknown(&master->spawn, pid, clock_ms(), &status))
 		(void)workers_on_exit(master, pid, status);
