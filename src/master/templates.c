@@ -88,7 +88,7 @@ static void on_message(void *owner, struct message *message)
 	master_update(template->master);
 }
 
-/* The reaping tells the rest. A template that closed its link but lives is of no use. */
+/* Its end as a process says the rest. One that closed its link but lives on is of no use to anybody. */
 static void on_end(void *owner, int error)
 {
 	struct template *template = owner;
@@ -96,9 +96,8 @@ static void on_end(void *owner, int error)
 	if (error < 0)
 		log_warning("Link to template (pid:%ld) failed: %s", (long)template->pid, strerror(-error));
 	peer_close(&template->peer);
-	if (template_allows(template->moves, TEMPLATE_EVENT_DISMISS))
-		step(template, TEMPLATE_EVENT_DISMISS);
-	master_update(template->master);
+	if (template_state(template->moves) != TEMPLATE_RETIRING)
+		(void)spawn_signal(template->pid, SIGKILL);
 }
 
 static char *launch_json(const struct master *master)
