@@ -225,8 +225,8 @@ static int run_loop(struct worker *worker)
 		if (worker->settings->worker_class != NULL && strcmp(class->name, worker->settings->worker_class) == 0)
 			found = class;
 	}
-	tell_master(worker, MESSAGE_ready);
 	set_phase(worker, PHASE_SERVE);
+	tell_master(worker, MESSAGE_ready);
 	worker->is_running = true;
 	int code = found->run(worker);
 	worker->is_running = false;

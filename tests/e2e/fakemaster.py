@@ -147,12 +147,12 @@ class Master:
 
         def place_fds():
             # High first: 3 or 4 may be one of the two.
-            high_link, high_board = os.dup2(link_fd, 1000), os.dup2(board_fd, 1001)
+            high_link = os.dup2(link_fd, 1000, inheritable=False)
+            high_board = os.dup2(board_fd, 1001, inheritable=False)
             os.dup2(high_link, 3)
             os.dup2(high_board, 4)
-            os.closerange(5, 1010)
 
-        return subprocess.Popen([program, "--role", "template"], cwd=self.directory, env=environment,
+        return subprocess.Popen([os.path.abspath(program), "--role", "template"], cwd=self.directory, env=environment,
                                 stdout=output, stderr=output, close_fds=False, preexec_fn=place_fds)
 
     def board_u32(self, slot, at):
