@@ -6,8 +6,12 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "base/fd.h"
 
@@ -67,6 +71,33 @@ Test(fd, close_from_spares_what_is_lower)
 	cr_assert_not(is_open(high));
 	cr_assert_not(is_open(highest));
 	fd_close_from(900);
+	fd_close(&low);
+}
+
+/* As on Linux before 5.9, and in containers whose seccomp filter is older than the call. */
+static bool forbid_close_range(void)
+{
+	struct sock_filter program[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close_range, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { ARRAY_LEN(program), program };
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
+Test(fd, close_from_works_on_kernels_without_close_range)
+{
+	if (!forbid_close_range())
+		cr_skip_test("no seccomp here");
+	int low = fcntl(STDERR_FILENO, F_DUPFD, 500);
+	for (int fd = 600; fd < 900; fd++)
+		cr_assert_eq(fcntl(STDERR_FILENO, F_DUPFD, fd), fd);
+	fd_close_from(600);
+	cr_assert(is_open(low));
+	for (int fd = 600; fd < 1024; fd++)
+		cr_assert_not(is_open(fd), "%d", fd);
 	fd_close(&low);
 }
 

@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -168,6 +169,43 @@ Test(outlet, a_full_pipe_drops_whole_lines_and_counts_them)
 	cr_assert(outlet_write(&outlet, "again\n", 6));
 	cr_assert_eq(read(fds[0], got, sizeof got), 6, "nothing was sent in part");
 	outlet_close(&outlet);
+}
+
+static void *write_many(void *outlet)
+{
+	for (int i = 0; i < 20000; i++)
+		(void)outlet_write(outlet, "a line of some length\n", 22);
+	return NULL;
+}
+
+/* Between poll() and write() another writer may take the last room: whoever relied on poll() would hang here now and then. */
+Test(outlet, many_writers_of_one_stuck_pipe_all_come_back, .timeout = 60)
+{
+	enum { WRITERS = 4 };
+	struct outlet outlets[WRITERS];
+	pthread_t threads[WRITERS];
+	int fds[2];
+	cr_assert_eq(pipe(fds), 0);
+	become_stdout(fds[1]);
+	for (size_t i = 0; i < WRITERS; i++) {
+		outlets[i] = (struct outlet)OUTLET_CLOSED;
+		cr_assert_eq(outlet_open(&outlets[i], "-", STDOUT_FILENO, NULL), 0);
+		cr_assert_eq(pthread_create(&threads[i], NULL, write_many, &outlets[i]), 0);
+	}
+	uint64_t dropped = 0;
+	for (size_t i = 0; i < WRITERS; i++) {
+		cr_assert_eq(pthread_join(threads[i], NULL), 0);
+		dropped += outlet_dropped_total(&outlets[i]);
+		outlet_close(&outlets[i]);
+	}
+	cr_assert_eq(fd_set_nonblock(fds[0], true), 0);
+	uint64_t arrived = 0;
+	char line[22];
+	while (read(fds[0], line, sizeof line) == (ssize_t)sizeof line) {
+		cr_assert_eq(memcmp(line, "a line of some length\n", 22), 0);
+		arrived++;
+	}
+	cr_assert_eq(arrived + dropped, WRITERS * 20000);
 }
 
 Test(outlet, does_not_make_the_shared_pipe_non_blocking)
