@@ -105,13 +105,13 @@ def test_hup_with_broken_config_keeps_old_workers(server, text, why):
     server.wait_log(why.replace("'", "."), since=mark)
     assert server.get("/").code == 200
     assert server.workers() == old
-    status = server.wait_status(lambda status: status["reload"] and status["reload"].get("error"))
+    status = server.wait_status(lambda status: status["reload"]["last_error"])
     assert status["status"] == "warn"
     # And the next good one works.
     server.write("gunicorn.conf.py", "keepalive = 4\n")
     reload(server)
     assert not set(old) & set(server.workers())
-    assert server.wait_status(lambda status: not status["reload"].get("error"))
+    assert server.wait_status(lambda status: not status["reload"]["last_error"])
 
 
 @pytest.mark.parametrize("preload", [False, True])
@@ -126,7 +126,7 @@ def test_hup_with_broken_application_keeps_old_workers(server, text, preload):
     server.wait_log(r"\[ERROR\] .*[Rr]eload", since=mark)
     assert server.get("/").text.startswith("one ")
     assert server.workers() == old
-    server.wait_status(lambda status: status["reload"] and status["reload"].get("error"))
+    server.wait_status(lambda status: status["reload"]["last_error"])
     write_app(server, "two")
     reload(server)
     assert server.get("/").text.startswith("two ")
