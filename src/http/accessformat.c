@@ -146,6 +146,11 @@ static int read_conversion(struct accesslog *log, struct span literal, const cha
 		return err_set(err, -EINVAL, "width or precision is greater than %d", WIDTH_MAX);
 	while (**at == 'h' || **at == 'l' || **at == 'L')
 		(*at)++;
+	if (**at == '%') {
+		add_segment(log, span_of(*at, 1));
+		(*at)++;
+		return 0;
+	}
 	segment->conversion = **at;
 	if (key.at == NULL && **at != '\0')
 		return err_set(err, -EINVAL, "format requires a name: %%(name)%c", **at);
