@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * environ.h - struct http_request into the environ of PEP 3333.
+ *
+ * The caller holds the GIL in all calls.
+ */
+#ifndef PY_ENVIRON_H
+#define PY_ENVIRON_H
+
+#include "base/base.h"
+#include "base/span.h"
+#include "http/http.h"
+#include "py/py.h"
+
+/* What every request of a worker shares. */
+struct environ_kit {
+	PyObject *base;    /* dict that is copied for each request */
+	char *script_name; /* of the process environment; "" when not set; owned */
+};
+
+struct environ_options {
+	const char *software;     /* SERVER_SOFTWARE */
+	bool is_multiprocess;
+	bool is_multithread;
+};
+
+/* A listening socket as the application sees it. */
+struct environ_server {
+	PyObject *name; /* SERVER_NAME and SERVER_PORT */
+	PyObject *port;
+	bool is_unix;   /* both come from the Host header when there is one */
+};
+
+/* What is known of a request beside its head. All borrowed. */
+struct environ_facts {
+	const struct environ_server *server;
+	PyObject *remote_addr;
+	PyObject *remote_port;   /* NULL: none (unix sockets) */
+	PyObject *input;         /* wsgi.input */
+	struct span script_name; /* what a trusted proxy says; at == NULL: the kit's own */
+	bool is_https;
+};
+
+/* 0, or -1 with an exception. */
+int environ_kit_init(struct environ_kit *kit, const struct environ_options *options);
+void environ_kit_release(struct environ_kit *kit);
+/* Whether the request's path begins with the SCRIPT_NAME in force. */
+bool environ_fits_path(const struct environ_kit *kit, const struct http_request *request, const struct environ_facts *facts);
+/* The environ of a request whose path fits. A new dict, or NULL with an exception. */
+PyObject *environ_new(const struct environ_kit *kit, const struct http_request *request, const struct environ_facts *facts);
+/* PATH_INFO or another key of an environ, borrowed; at == NULL when it is missing or no latin-1 str. */
+struct span environ_find(PyObject *dict, struct span key);
+/* The str that PATH_INFO has in this environ (the application may have changed it). */
+struct span environ_path(PyObject *dict);
+
+#endif

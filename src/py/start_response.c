@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * start_response.c - start_response() and write().
+ *
+ * Called by the application. Headers are checked and turned into bytes at once, so that the error is raised where the mistake
+ * was made. Must not send anything itself: write() goes through the reply's own function.
+ */
+#include "base/base.h"
+
+#include "py/start_response.h"
+
+#include "base/span.h"
+
+enum { FREE_MAX = 64 };
+
+struct start_response {
+	PyObject_HEAD
+	vectorcallfunc vectorcall;
+	struct reply *reply; /* NULL once the request is over */
+};
+
+static PyTypeObject start_response_type;
+static struct start_response *free_callables[FREE_MAX];
+static size_t free_count;
+
+void reply_init(struct reply *reply)
+{
+	http_response_init(&reply->response);
+	buf_clear(&reply->status);
+	buf_clear(&reply->fields);
+	reply->has_started = false;
+	reply->is_head_sent = false;
+}
+
+void reply_release(struct reply *reply)
+{
+	buf_release(&reply->status);
+	buf_release(&reply->fields);
+}
+
+static struct reply *get_reply(struct start_response *self, const char *name)
+{
+	if (self->reply == NULL)
+		PyErr_Format(PyExc_RuntimeError, "%s() called after the request ended", name);
+	return self->reply;
+}
+
+static int set_status(struct reply *reply, PyObject *status)
+{
+	struct span text;
+
+	if (!PyUnicode_Check(status)) {
+		PyErr_Format(PyExc_TypeError, "status must be a str, not %.200s", Py_TYPE(status)->tp_name);
+		return -1;
+	}
+	if (!py_latin1_span(status, &text) || http_response_status(&reply->response, text) != HTTP_RESPONSE_OK) {
+		PyErr_Format(PyExc_ValueError, "invalid status: %R", status);
+		return -1;
+	}
+	buf_add_span(&reply->status, text);
+	return 0;
+}
+
+static int raise_bad_field(enum http_response_result result, PyObject *name, PyObject *value)
+{
+	switch (result) {
+	case HTTP_RESPONSE_BAD_NAME:
+		PyErr_Format(PyExc_ValueError, "Invalid header name: %R", name);
+		break;
+	case HTTP_RESPONSE_BAD_LENGTH:
+		PyErr_Format(PyExc_ValueError, "invalid Content-Length: %R", value);
+		break;
+	case HTTP_RESPONSE_BAD_STATUS:
+	case HTTP_RESPONSE_BAD_VALUE:
+	case HTTP_RESPONSE_OK:
+	case HTTP_RESPONSE_SKIP:
+	default:
+		PyErr_Format(PyExc_ValueError, "Invalid header value of %R: %R", name, value);
+		break;
+	}
+	return -1;
+}
+
+static int add_field(struct reply *reply, PyObject *name, PyObject *value)
+{
+	struct span name_text, value_text;
+	enum http_response_result result;
+
+	if (!PyUnicode_Check(name) || !PyUnicode_Check(value)) {
+		PyErr_Format(PyExc_TypeError, "header name and value must be str: %R: %R", name, value);
+		return -1;
+	}
+	if (!py_latin1_span(name, &name_text))
+		return raise_bad_field(HTTP_RESPONSE_BAD_NAME, name, value);
+	if (!py_latin1_span(value, &value_text))
+		return raise_bad_field(HTTP_RESPONSE_BAD_VALUE, name, value);
+	result = http_response_field(&reply->response, name_text, span_trim(value_text, " \t"), &reply->fields);
+	if (result == HTTP_RESPONSE_OK || result == HTTP_RESPONSE_SKIP)
+		return 0;
+	return raise_bad_field(result, name, value);
+}
+
+static int add_pair(struct reply *reply, PyObject *pair)
+{
+	PyObject *items;
+	int result = -1;
+
+	if (PyTuple_Check(pair) && PyTuple_GET_SIZE(pair) == 2)
+		return add_field(reply, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1));
+	items = PySequence_Fast(pair, "headers must be pairs of name and value");
+	if (items == NULL)
+		return -1;
+	if (PySequence_Fast_GET_SIZE(items) == 2)
+		result = add_field(reply, PySequence_Fast_GET_ITEM(items, 0), PySequence_Fast_GET_ITEM(items, 1));
+	else
+		PyErr_SetString(PyExc_ValueError, "headers must be pairs of name and value");
+	Py_DECREF(items);
+	return result;
+}
+
+static int add_fields(struct reply *reply, PyObject *headers)
+{
+	PyObject *items = PySequence_Fast(headers, "headers must be a list");
+	int result = 0;
+
+	if (items == NULL)
+		return -1;
+	/* The size is asked each time: the repr of a bad header may run Python code. */
+	for (Py_ssize_t i = 0; result == 0 && i < PySequence_Fast_GET_SIZE(items); i++)
+		result = add_pair(reply, PySequence_Fast_GET_ITEM(items, i));
+	Py_DECREF(items);
+	return result;
+}
+
+/* Raises exc_info again, as PEP 3333 wants when the head is out already. */
+static void raise_exc_info(PyObject *exc_info)
+{
+	PyObject *value, *traceback;
+
+	if (!PyTuple_Check(exc_info) || PyTuple_GET_SIZE(exc_info) != 3) {
+		PyErr_SetString(PyExc_TypeError, "exc_info must be a tuple of three");
+		return;
+	}
+	value = PyTuple_GET_ITEM(exc_info, 1);
+	traceback = PyTuple_GET_ITEM(exc_info, 2);
+	if (!PyExceptionInstance_Check(value)) {
+		PyErr_SetString(PyExc_TypeError, "exc_info must hold an exception");
+		return;
+	}
+	if (traceback != Py_None && PyException_SetTraceback(value, traceback) < 0)
+		return;
+	py_error_put(py_ref(value));
+}
+
+static PyObject *write_bytes(PyObject *object, PyObject *bytes)
+{
+	struct reply *reply = get_reply((struct start_response *)object, "write");
+
+	if (reply == NULL)
+		return NULL;
+	if (!PyBytes_Check(bytes)) {
+		PyErr_Format(PyExc_TypeError, "write() needs bytes, not %.200s", Py_TYPE(bytes)->tp_name);
+		return NULL;
+	}
+	if (reply->write(reply->context, bytes) < 0)
+		return NULL;
+	Py_RETURN_NONE;
+}
+
+static PyMethodDef write_method = { "write", write_bytes, METH_O, "write(bytes): sends a piece of the body" };
+
+static PyObject *start(struct start_response *self, PyObject *status, PyObject *headers, PyObject *exc_info)
+{
+	struct reply *reply = get_reply(self, "start_response");
+
+	if (reply == NULL)
+		return NULL;
+	if (exc_info != NULL && exc_info != Py_None) {
+		if (reply->is_head_sent) {
+			raise_exc_info(exc_info);
+			return NULL;
+		}
+		reply_init(reply);
+	} else if (reply->has_started) {
+		PyErr_SetString(PyExc_AssertionError, "Response headers already set!");
+		return NULL;
+	}
+	if (set_status(reply, status) < 0 || add_fields(reply, headers) < 0) {
+		/* An application that catches this may try again with other headers. */
+		reply_init(reply);
+		return NULL;
+	}
+	reply->has_started = true;
+	return PyCFunction_New(&write_method, (PyObject *)self);
+}
+
+static PyObject *start_response_call(PyObject *object, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+	static const char *const names[] = { "status", "headers", "exc_info" };
+	const Py_ssize_t count = PyVectorcall_NARGS(nargsf);
+	const Py_ssize_t keyword_count = kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0;
+	PyObject *found[ARRAY_LEN(names)] = { NULL, NULL, NULL };
+
+	if (count > (Py_ssize_t)ARRAY_LEN(names)) {
+		PyErr_Format(PyExc_TypeError, "start_response() takes at most 3 arguments (%zd given)", count);
+		return NULL;
+	}
+	for (Py_ssize_t i = 0; i < count; i++)
+		found[i] = args[i];
+	for (Py_ssize_t i = 0; i < keyword_count; i++) {
+		PyObject *name = PyTuple_GET_ITEM(kwnames, i);
+		size_t at = 0;
+
+		while (at < ARRAY_LEN(names) && PyUnicode_CompareWithASCIIString(name, names[at]) != 0)
+			at++;
+		if (at == ARRAY_LEN(names) || found[at] != NULL) {
+			PyErr_Format(PyExc_TypeError, "start_response() got an unexpected or repeated argument %R", name);
+			return NULL;
+		}
+		found[at] = args[count + i];
+	}
+	if (found[0] == NULL || found[1] == NULL) {
+		PyErr_SetString(PyExc_TypeError, "start_response() needs a status and headers");
+		return NULL;
+	}
+	return start((struct start_response *)object, found[0], found[1], found[2]);
+}
+
+static void start_response_dealloc(PyObject *object)
+{
+	if (free_count < FREE_MAX)
+		free_callables[free_count++] = (struct start_response *)object;
+	else
+		PyObject_Free(object);
+}
+
+static PyTypeObject start_response_type = {
+	PyVarObject_HEAD_INIT(NULL, 0)
+	.tp_name = "gunwale.StartResponse",
+	.tp_basicsize = sizeof(struct start_response),
+	.tp_vectorcall_offset = offsetof(struct start_response, vectorcall),
+	.tp_dealloc = start_response_dealloc,
+	.tp_call = PyVectorcall_Call,
+	.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL,
+	.tp_doc = "start_response(status, headers, exc_info=None) -> write",
+};
+
+int start_response_setup(void)
+{
+	return PyType_Ready(&start_response_type);
+}
+
+PyObject *start_response_new(struct reply *reply)
+{
+	struct start_response *self;
+
+	if (free_count > 0) {
+		self = free_callables[--free_count];
+		(void)PyObject_Init((PyObject *)self, &start_response_type);
+	} else {
+		self = PyObject_New(struct start_response, &start_response_type);
+		if (self == NULL)
+			return NULL;
+	}
+	self->vectorcall = start_response_call;
+	self->reply = reply;
+	return (PyObject *)self;
+}
+
+void start_response_detach(PyObject *callable)
+{
+	if (callable != NULL)
+		((struct start_response *)callable)->reply = NULL;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wait.c - wait for a client inside a request.
+ *
+ * Called by input.c and by write(). Must not touch any connection: while it waits, the request may end in another thread.
+ */
+#include "base/base.h"
+
+#include "py/wait.h"
+
+#include <poll.h>
+
+#include "base/clock.h"
+#include "py/py.h"
+
+enum { BEAT_MS = 1000 };
+
+int py_wait(int fd, short events, unsigned timeout_ms, const char *text, wait_beat_fn beat, void *context)
+{
+	const uint64_t deadline_ms = clock_ms() + timeout_ms;
+
+	for (;;) {
+		struct pollfd item = { .fd = fd, .events = events };
+		const uint64_t now_ms = clock_ms();
+		int count, code;
+
+		if (now_ms >= deadline_ms) {
+			PyErr_SetString(PyExc_TimeoutError, text);
+			return -1;
+		}
+		Py_BEGIN_ALLOW_THREADS
+		if (beat != NULL)
+			beat(context);
+		count = poll(&item, 1, (int)MIN(deadline_ms - now_ms, (uint64_t)BEAT_MS));
+		code = errno;
+		Py_END_ALLOW_THREADS
+		if (PyErr_CheckSignals() < 0)
+			return -1;
+		if (count > 0)
+			return 0;
+		if (count < 0 && code != EINTR) {
+			errno = code;
+			PyErr_SetFromErrno(PyExc_OSError);
+			return -1;
+		}
+	}
+}

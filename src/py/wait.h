@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wait.h - wait for a client inside a request: without the GIL, with signs of life, with an end.
+ */
+#ifndef PY_WAIT_H
+#define PY_WAIT_H
+
+#include "base/base.h"
+
+/* Called about once a second while waiting, without the GIL. */
+typedef void (*wait_beat_fn)(void *context);
+
+/*
+ * Waits until the socket is ready for `events` (POLLIN, POLLOUT), for timeout_ms at most. GIL held at entry and return, released
+ * between; Python signal handlers run. The caller must look again at everything that other threads may have changed.
+ * 0: ready; -1 with a Python exception: TimeoutError saying `text`, or what a signal handler raised.
+ */
+int py_wait(int fd, short events, unsigned timeout_ms, const char *text, wait_beat_fn beat, void *context);
+
+#endif

@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * conn.c - one client connection.
+ *
+ * Called by sync.c when its turn has come, and by exchange.c when a response is over. Tries to read and write first and asks the
+ * poller only after the kernel said "not now". Runs no Python code itself but through exchange.c.
+ */
+#include "base/base.h"
+
+#include "worker/conn.h"
+
+#include <arpa/inet.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "worker/body.h"
+#include "worker/exchange.h"
+
+enum {
+	SPARE_CONNS = 64,
+	LINGER_PIECE = 16384,
+	LINGER_BYTES = 4 << 20, /* more than that is not read; the client has until the timer */
+};
+
+static struct conn *conn_new(struct service *service)
+{
+	struct conn *conn;
+
+	if (list_is_empty(&service->free_conns)) {
+		conn = xcalloc(1, sizeof(*conn));
+		http_request_init(&conn->request);
+	} else {
+		conn = LIST_ENTRY(service->free_conns.next, struct conn, link);
+		list_remove(&conn->link);
+		service->spare_conns--;
+	}
+	list_init(&conn->turn.link);
+	list_init(&conn->timer.link);
+	conn->turn.is_queued = conn->turn.is_listener = false;
+	conn->service = service;
+	conn->state = CONN_FRESH;
+	conn->is_registered = conn->has_hangup = conn->must_close = false;
+	conn->may_read = true;
+	conn->raw_at = conn->body_at = conn->body_end = 0;
+	conn->idle_since_ms = service->now_ms;
+	conn->remote_text[0] = '\0';
+	list_add_tail(&service->conns, &conn->link);
+	service->open_count++;
+	return conn;
+}
+
+static void free_conn(struct conn *conn)
+{
+	http_request_release(&conn->request);
+	buf_release(&conn->in);
+	free(conn);
+}
+
+void conn_free_spares(struct service *service)
+{
+	LIST_EACH(&service->free_conns, link)
+	{
+		list_remove(link);
+		free_conn(LIST_ENTRY(link, struct conn, link));
+	}
+	service->spare_conns = 0;
+}
+
+void conn_close(struct conn *conn)
+{
+	struct service *service = conn->service;
+
+	if (conn->exchange != NULL)
+		exchange_abandon(conn->exchange);
+	conn->state = CONN_CLOSED;
+	service_disarm(&conn->timer);
+	list_remove(&conn->turn.link);
+	conn->turn.is_queued = false;
+	/* Closing alone is not enough when a child of the application holds a copy of the fd. */
+	if (conn->is_registered)
+		(void)poller_remove(&service->poller, conn->fd);
+	fd_close(&conn->fd);
+	buf_clear(&conn->in);
+	service_take_back_buffer(service, &conn->in);
+	Py_CLEAR(conn->remote_addr);
+	Py_CLEAR(conn->remote_port);
+	list_remove(&conn->link);
+	service->open_count--;
+	atomic_store_explicit(&service->worker->line->connections_open, service->open_count, memory_order_relaxed);
+	if (service->spare_conns >= SPARE_CONNS) {
+		free_conn(conn);
+		return;
+	}
+	http_request_reset(&conn->request);
+	list_add_tail(&service->free_conns, &conn->link);
+	service->spare_conns++;
+}
+
+/* False: the poller takes no more, and the connection is closed. */
+static bool await(struct conn *conn, enum timer_kind kind)
+{
+	if (list_is_empty(&conn->timer.link))
+		service_arm(conn->service, &conn->timer, kind);
+	if (conn->is_registered)
+		return true;
+	if (poller_add_connection(&conn->service->poller, conn->fd, &conn->turn) < 0) {
+		conn_close(conn);
+		return false;
+	}
+	conn->is_registered = true;
+	return true;
+}
+
+void conn_wait_writable(struct conn *conn)
+{
+	conn->state = CONN_WRITING;
+	service_disarm(&conn->timer); /* it was progress that brought us here: the time begins anew */
+	(void)await(conn, TIMER_WRITE);
+}
+
+enum conn_received conn_receive(struct conn *conn)
+{
+	struct buf *in = &conn->in;
+	size_t room;
+	ssize_t count;
+
+	service_lend_buffer(conn->service, in);
+	if (in->len == in->cap) {
+		const char *old = in->data;
+
+		if (buf_try_reserve(in, in->cap > 0 ? in->cap : SERVICE_BUFFER_BYTES) < 0)
+			return CONN_END;
+		if (conn->request.head_bytes > 0)
+			http_request_rebase(&conn->request, old, in->data);
+	}
+	room = in->cap - in->len;
+	do {
+		count = recv(conn->fd, in->data + in->len, room, 0);
+	} while (count < 0 && errno == EINTR);
+	if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+		conn->may_read = false;
+		return CONN_NOTHING;
+	}
+	if (count <= 0)
+		return CONN_END;
+	/* A short read has emptied the queue, epoll(7); but the end of the stream may be behind it without a new event. */
+	if ((size_t)count < room && !conn->has_hangup)
+		conn->may_read = false;
+	in->len += (size_t)count;
+	SERVICE_COUNT(conn->service, received_bytes_total, (uint64_t)count);
+	return CONN_RECEIVED;
+}
+
+static void run_linger(struct conn *conn)
+{
+	char trash[LINGER_PIECE];
+
+	while (conn->may_read && conn->discarded_bytes < LINGER_BYTES) {
+		const ssize_t count = recv(conn->fd, trash, sizeof(trash), 0);
+
+		if (count > 0) {
+			conn->discarded_bytes += (size_t)count;
+		} else if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+			conn->may_read = false;
+		} else if (count == 0 || errno != EINTR) {
+			conn_close(conn);
+			return;
+		}
+	}
+	(void)await(conn, TIMER_LINGER);
+}
+
+/*
+ * The last response is written. Closing a socket with unread bytes sends a reset, which may destroy the response on its way: so
+ * we say that we are done, and let the client close.
+ */
+static void end_connection(struct conn *conn)
+{
+	const bool is_quiet = conn->state != CONN_LINGER && !conn->request.keep_alive && conn->body.is_done &&
+	                      conn->raw_at == conn->in.len && !conn->may_read;
+
+	service_disarm(&conn->timer);
+	(void)shutdown(conn->fd, SHUT_WR);
+	if (is_quiet) {
+		conn_close(conn);
+		return;
+	}
+	conn->state = CONN_LINGER;
+	conn->discarded_bytes = 0;
+	conn->raw_at = conn->body_at = conn->body_end = conn->in.len = 0;
+	http_request_reset(&conn->request);
+	service_take_back_buffer(conn->service, &conn->in);
+	run_linger(conn);
+}
+
+static void next_request(struct conn *conn)
+{
+	struct service *service = conn->service;
+
+	service_disarm(&conn->timer);
+	body_finish(conn);
+	http_request_reset(&conn->request);
+	conn->idle_since_ms = service->now_ms;
+	if (conn->in.len > 0) {
+		conn->state = CONN_HEAD;
+		service_arm(service, &conn->timer, TIMER_HEAD);
+		service_queue(service, &conn->turn);
+		return;
+	}
+	conn->state = CONN_IDLE;
+	service_take_back_buffer(service, &conn->in);
+	if (await(conn, service->is_draining ? TIMER_LAST_CHANCE : TIMER_IDLE) && conn->may_read)
+		service_queue(service, &conn->turn);
+}
+
+static void run_discard(struct conn *conn)
+{
+	for (;;) {
+		enum http_result result;
+
+		body_drop(conn);
+		result = body_decode(conn);
+		body_drop(conn);
+		if (result == HTTP_DONE) {
+			next_request(conn);
+			return;
+		}
+		if (result != HTTP_MORE || conn->discarded_bytes > BODY_GATHER_BYTES) {
+			end_connection(conn);
+			return;
+		}
+		if (!conn->may_read)
+			break;
+		if (conn_receive(conn) == CONN_END) {
+			conn_close(conn);
+			return;
+		}
+	}
+	(void)await(conn, TIMER_DISCARD);
+}
+
+void conn_end_request(struct conn *conn, bool keep)
+{
+	if (!keep || conn->must_close) {
+		end_connection(conn);
+		return;
+	}
+	conn->state = CONN_DISCARD;
+	run_discard(conn);
+}
+
+void conn_refuse(struct conn *conn, int status, const char *reason, struct span cause, struct span text)
+{
+	struct buf page = BUF_NONE;
+	ssize_t sent;
+
+	/* tests wait for this line */
+	log_warning("Invalid request from ip=%s: %.*s", conn->remote_text, SPAN_ARG(cause));
+	http_error_page(status, reason, text, &page);
+	/* All earlier responses are in the kernel, so there is room; if not, the client does not read anyway. */
+	sent = send(conn->fd, page.data, page.len, MSG_NOSIGNAL);
+	if (sent > 0)
+		SERVICE_COUNT(conn->service, sent_bytes_total, (uint64_t)sent);
+	if (status >= 500)
+		SERVICE_COUNT(conn->service, responses_5xx_total, 1);
+	else
+		SERVICE_COUNT(conn->service, responses_4xx_total, 1);
+	buf_release(&page);
+	conn->request.keep_alive = true; /* the client does not expect the end: linger */
+	end_connection(conn);
+}
+
+static void refuse(struct conn *conn, enum http_result result)
+{
+	struct buf cause = BUF_NONE, text = BUF_NONE;
+
+	http_error_cause(result, &conn->request, &cause);
+	http_error_text(result, &conn->request, &text);
+	conn_refuse(conn, http_error_status(result), http_error_reason(result), buf_span(&cause), buf_span(&text));
+	buf_release(&cause);
+	buf_release(&text);
+}
+
+static void refuse_script_name(struct conn *conn, struct span script_name)
+{
+	struct buf text = BUF_NONE;
+
+	buf_addf(&text, "Configuration problem: Request path '%.*s' does not start with SCRIPT_NAME '%.*s'",
+	         SPAN_ARG(conn->request.path), SPAN_ARG(script_name));
+	conn_refuse(conn, 500, "Bad Request", buf_span(&text), buf_span(&text));
+	buf_release(&text);
+}
+
+static void start_application(struct conn *conn)
+{
+	struct service *service = conn->service;
+	struct trust_verdict verdict;
+	const enum http_result result =
+		trust_apply(&service->trust, &service->policy, conn->is_trusted, &conn->request, &verdict);
+	const struct environ_facts facts = { .script_name = verdict.script_name };
+
+	service_disarm(&conn->timer);
+	if (result != HTTP_DONE) {
+		refuse(conn, result);
+		return;
+	}
+	if (verdict.contradicts) {
+		const struct span text = SPAN_LIT("Contradictory scheme headers");
+
+		conn_refuse(conn, 400, "Bad Request", text, text);
+		return;
+	}
+	if (!environ_fits_path(&service->kit, &conn->request, &facts)) {
+		refuse_script_name(conn, verdict.script_name.at != NULL ? verdict.script_name
+		                                                        : span_from_str(service->kit.script_name));
+		return;
+	}
+	conn->is_https = verdict.is_https;
+	conn->script_name = verdict.script_name;
+	conn->state = CONN_APP;
+	exchange_start(conn);
+}
+
+/* Slow clients wait here, not in Python: the application is called when it has something to read. */
+static void run_body(struct conn *conn)
+{
+	for (;;) {
+		const enum http_result result = body_decode(conn);
+
+		if (result != HTTP_DONE && result != HTTP_MORE) {
+			refuse(conn, result);
+			return;
+		}
+		if (result == HTTP_DONE || body_ready(conn) >= BODY_GATHER_BYTES ||
+		    (conn->request.expect_continue && body_ready(conn) == 0)) {
+			start_application(conn);
+			return;
+		}
+		body_compact(conn);
+		if (!conn->may_read)
+			break;
+		switch (conn_receive(conn)) {
+		case CONN_END: {
+			const struct span text = SPAN_LIT("The request body is not complete");
+
+			conn_refuse(conn, 400, "Bad Request", text, text);
+			return;
+		}
+		case CONN_RECEIVED:
+			service_disarm(&conn->timer);
+			break;
+		case CONN_NOTHING:
+			break;
+		}
+	}
+	(void)await(conn, TIMER_BODY);
+}
+
+static void run_head(struct conn *conn)
+{
+	for (;;) {
+		if (conn->in.len > 0) {
+			const enum http_result result =
+				http_request_parse(&conn->request, &conn->service->policy, conn->in.data, conn->in.len);
+
+			if (result == HTTP_DONE) {
+				service_disarm(&conn->timer);
+				conn->state = CONN_BODY;
+				body_begin(conn);
+				run_body(conn);
+				return;
+			}
+			if (result != HTTP_MORE) {
+				refuse(conn, result);
+				return;
+			}
+			if (conn->state != CONN_HEAD) {
+				conn->state = CONN_HEAD;
+				service_arm(conn->service, &conn->timer, TIMER_HEAD);
+			}
+		}
+		if (!conn->may_read)
+			break;
+		if (conn_receive(conn) == CONN_END) {
+			if (conn->in.len > 0)
+				log_debug("Ignored premature client disconnection.");
+			conn_close(conn);
+			return;
+		}
+	}
+	if (conn->in.len == 0)
+		service_take_back_buffer(conn->service, &conn->in);
+	if (conn->state == CONN_IDLE)
+		(void)await(conn, conn->service->is_draining ? TIMER_LAST_CHANCE : TIMER_IDLE);
+	else if (conn->state == CONN_FRESH)
+		(void)await(conn, conn->service->is_draining ? TIMER_LAST_FRESH : TIMER_FRESH);
+	else
+		(void)await(conn, TIMER_HEAD);
+}
+
+void conn_run(struct conn *conn)
+{
+	switch (conn->state) {
+	case CONN_FRESH:
+	case CONN_IDLE:
+	case CONN_HEAD:
+		run_head(conn);
+		break;
+	case CONN_BODY:
+		run_body(conn);
+		break;
+	case CONN_WRITING:
+		conn->state = CONN_APP;
+		service_disarm(&conn->timer);
+		exchange_resume(conn->exchange);
+		break;
+	case CONN_APP:
+		exchange_resume(conn->exchange);
+		break;
+	case CONN_DISCARD:
+		run_discard(conn);
+		break;
+	case CONN_LINGER:
+		run_linger(conn);
+		break;
+	case CONN_CLOSED:
+		break;
+	}
+}
+
+void conn_wake(struct conn *conn, uint32_t events)
+{
+	if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
+		conn->has_hangup = true;
+	if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
+		conn->may_read = true;
+	if (conn->state == CONN_WRITING ? (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0
+	                                : conn->state != CONN_APP && conn->may_read)
+		service_queue(conn->service, &conn->turn);
+}
+
+void conn_expire(struct conn *conn)
+{
+	/* Its turn is near: there is something to read or write after all, and the timer is armed again if not. */
+	if (conn->turn.is_queued)
+		return;
+	if (conn->state == CONN_DISCARD)
+		end_connection(conn);
+	else
+		conn_close(conn);
+}
+
+static bool has_unread(const struct conn *conn)
+{
+	char byte;
+
+	return recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+void conn_drain(struct conn *conn)
+{
+	struct service *service = conn->service;
+
+	if (conn->state == CONN_FRESH) {
+		service_arm(service, &conn->timer, TIMER_LAST_FRESH);
+	} else if (conn->state == CONN_IDLE) {
+		if (has_unread(conn)) {
+			conn->may_read = true;
+			service_queue(service, &conn->turn);
+		} else if (service->now_ms - conn->idle_since_ms > service->timer_ms[TIMER_LAST_CHANCE]) {
+			conn_close(conn);
+		} else {
+			service_arm(service, &conn->timer, TIMER_LAST_CHANCE);
+		}
+	}
+}
+
+static void note_peer(struct conn *conn, const struct sockaddr *address)
+{
+	if (address->sa_family == AF_INET) {
+		const struct sockaddr_in *v4 = (const void *)address;
+
+		(void)inet_ntop(AF_INET, &v4->sin_addr, conn->remote_text, sizeof(conn->remote_text));
+		conn->remote_port_number = ntohs(v4->sin_port);
+	} else if (address->sa_family == AF_INET6) {
+		const struct sockaddr_in6 *v6 = (const void *)address;
+
+		(void)inet_ntop(AF_INET6, &v6->sin6_addr, conn->remote_text, sizeof(conn->remote_text));
+		conn->remote_port_number = ntohs(v6->sin6_port);
+	}
+	conn->is_trusted = trust_has_peer(&conn->service->trust, address);
+}
+
+int conn_accept(struct service *service, struct service_listener *listener, struct conn **ret_conn)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_storage storage;
+	} address;
+	socklen_t len = sizeof(address);
+	struct conn *conn;
+	int fd;
+
+	do {
+		fd = accept4(listener->fd, &address.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	} while (fd < 0 && errno == EINTR);
+	if (fd < 0)
+		return -errno;
+	if (len == 0) /* a unix socket without a name */
+		address.any.sa_family = AF_UNIX;
+	conn = conn_new(service);
+	conn->fd = fd;
+	conn->listener = listener;
+	note_peer(conn, &address.any);
+	SERVICE_COUNT(service, connections_total, 1);
+	atomic_store_explicit(&service->worker->line->connections_open, service->open_count, memory_order_relaxed);
+	*ret_conn = conn;
+	return 0;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exchange.h - one request in the hands of the application, and its response.
+ *
+ * The GIL is held in all calls. Only write() of the application ever waits.
+ */
+#ifndef WORKER_EXCHANGE_H
+#define WORKER_EXCHANGE_H
+
+#include "base/base.h"
+#include "base/list.h"
+#include "py/input.h"
+#include "py/result.h"
+#include "py/start_response.h"
+#include "worker/conn.h"
+#include "worker/output.h"
+
+struct exchange {
+	struct list link;    /* in service->free_exchanges */
+	struct conn *conn;
+	struct reply reply;
+	struct result result;
+	struct output output;
+	struct input_source source;
+	PyObject *input;
+	PyObject *start_response;
+	PyObject *environ;
+	PyObject *context;   /* contextvars.Context: suspended responses do not see each other's */
+	uint64_t serial;     /* tells a thread that waited whether the exchange still serves its request */
+	uint64_t started_us;
+	uint64_t remaining;  /* of the application's Content-Length */
+	uint64_t body_bytes; /* of the response, framing excluded */
+	int board_entry;
+	bool owes_continue;  /* the client waits for 100 Continue */
+	bool is_ended;       /* the application has given everything; what is pending is the rest */
+	bool has_sent;       /* some of the response has left */
+	bool is_cut;         /* the response cannot be completed */
+	int file_fd;         /* wsgi.file_wrapper: sent by the kernel; FD_NONE: not so. Belongs to the file in `result` */
+	off_t file_at;
+	uint64_t file_left;
+};
+
+/* The head is here, and of the body what is gathered in advance: calls the application. */
+void exchange_start(struct conn *conn);
+/* Goes on where it stopped: the client has read some, or its turn has come. */
+void exchange_resume(struct exchange *exchange);
+/* The client is gone or too slow: ends the request without another byte. The caller closes the connection. */
+void exchange_abandon(struct exchange *exchange);
+/* "100 Continue", once, if the client waits for it. 0 or -errno. */
+int exchange_send_continue(struct exchange *exchange);
+void exchange_free_spares(struct service *service);
+
+#endif

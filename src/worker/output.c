@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * output.c - bytes on their way to a client.
+ *
+ * Called by exchange.c. Never waits; knows nothing of HTTP.
+ */
+#include "base/base.h"
+
+#include "worker/output.h"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+enum {
+	COPY_MAX = 4096,       /* up to here copying is cheaper than another iovec */
+	GATHER_MAX = 16384,    /* gathered small pieces; beyond, they go by reference too */
+	KEEP_BYTES = 32768,    /* memory that an idle buffer may keep */
+	GIL_BYTES = 128 << 10, /* copying more than this into the kernel is worth letting other threads run */
+};
+
+struct buf *output_tail(struct output *output)
+{
+	return output->big != NULL ? &output->after : &output->before;
+}
+
+bool output_is_full(const struct output *output)
+{
+	return output->big != NULL || output->before.len - output->before_at > GATHER_MAX;
+}
+
+void output_add(struct output *output, PyObject *bytes, size_t len)
+{
+	const char *at = PyBytes_AS_STRING(bytes);
+
+	if (len <= COPY_MAX || output->big != NULL) {
+		buf_add(output_tail(output), at, len);
+		return;
+	}
+	Py_INCREF(bytes);
+	output->big = bytes;
+	output->rest = span_of(at, len);
+}
+
+size_t output_pending(const struct output *output)
+{
+	return output->before.len - output->before_at + output->rest.len + output->after.len - output->after_at;
+}
+
+bool output_is_empty(const struct output *output)
+{
+	return output_pending(output) == 0;
+}
+
+static size_t take(size_t *sent, size_t pending)
+{
+	const size_t part = MIN(*sent, pending);
+
+	*sent -= part;
+	return part;
+}
+
+static void advance(struct output *output, size_t sent)
+{
+	size_t part;
+
+	output->before_at += take(&sent, output->before.len - output->before_at);
+	part = take(&sent, output->rest.len);
+	output->rest = span_of(output->rest.at + part, output->rest.len - part);
+	output->after_at += take(&sent, output->after.len - output->after_at);
+}
+
+static ssize_t send_now(int fd, const struct output *output)
+{
+	struct iovec parts[3];
+	struct msghdr message = { .msg_iov = parts };
+	ssize_t sent;
+
+	if (output->big == NULL)
+		return send(fd, output->before.data + output->before_at, output->before.len - output->before_at, MSG_NOSIGNAL);
+	if (output->before.len > output->before_at)
+		parts[message.msg_iovlen++] = (struct iovec){ output->before.data + output->before_at,
+			                                      output->before.len - output->before_at };
+	if (output->rest.len > 0)
+		parts[message.msg_iovlen++] =
+			(struct iovec){ PyBytes_AS_STRING(output->big) + (output->rest.at - PyBytes_AS_STRING(output->big)),
+			                output->rest.len };
+	if (output->after.len > output->after_at)
+		parts[message.msg_iovlen++] = (struct iovec){ output->after.data + output->after_at,
+			                                      output->after.len - output->after_at };
+	if (output->rest.len < GIL_BYTES)
+		return sendmsg(fd, &message, MSG_NOSIGNAL);
+	/* The buffers are ours alone; other threads of the application may run meanwhile. */
+	Py_BEGIN_ALLOW_THREADS
+	sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+	Py_END_ALLOW_THREADS
+	return sent;
+}
+
+int output_flush(struct output *output, int fd, size_t *ret_sent)
+{
+	*ret_sent = 0;
+	while (!output_is_empty(output)) {
+		const ssize_t sent = send_now(fd, output);
+
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0)
+			return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+		*ret_sent += (size_t)sent;
+		advance(output, (size_t)sent);
+	}
+	output_clear(output);
+	return 0;
+}
+
+static void shrink(struct buf *buf)
+{
+	if (buf->cap > KEEP_BYTES)
+		buf_release(buf);
+	buf_clear(buf);
+}
+
+void output_clear(struct output *output)
+{
+	shrink(&output->before);
+	shrink(&output->after);
+	output->before_at = output->after_at = 0;
+	output->rest = SPAN_NONE;
+	Py_CLEAR(output->big);
+}
+
+void output_release(struct output *output)
+{
+	output_clear(output);
+	buf_release(&output->before);
+	buf_release(&output->after);
+}
