@@ -18,7 +18,7 @@
 #endif
 
 static const char generated[] =
-        "<!-- Made by tools/tabdump from src/tables; change the table, then run tools/check-generated --write. -->\n\n";
+	"<!-- Made by tools/tabdump from src/tables; change the table, then run tools/check-generated --write. -->\n\n";
 
 static const char *type_name(const struct setting *row)
 {
@@ -136,7 +136,7 @@ static void print_signals_page(void)
 	static const struct {
 		const char *process, *signal, *action, *text;
 	} rows[] = {
-#define SIGNAL(process, signal, action, text) {#process, #signal, #action, text},
+#define SIGNAL(process, signal, action, text) { #process, #signal, #action, text },
 #include "tables/signals.def"
 #undef SIGNAL
 	};
@@ -378,9 +378,9 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*print)(void);
 	} pages[] = {
-	        {"settings.md", print_settings_page},    {"signals.md", print_signals_page},
-	        {"hooks.md", print_hooks_page},          {"counters.md", print_counters_page},
-	        {"worker-states.md", print_states_page}, {"gunwale.1", fill_manual},
+		{ "settings.md", print_settings_page },    { "signals.md", print_signals_page },
+		{ "hooks.md", print_hooks_page },          { "counters.md", print_counters_page },
+		{ "worker-states.md", print_states_page }, { "gunwale.1", fill_manual },
 	};
 
 	for (size_t i = 0; argc == 2 && i < ARRAY_LEN(pages); i++) {

@@ -23,7 +23,7 @@ static void add_value(void *context, enum setting_id id, const char *text)
 	struct cli *cli = collector->cli;
 
 	cli->values = xrealloc(cli->values, (cli->value_count + 1) * sizeof *cli->values);
-	cli->values[cli->value_count++] = (struct cli_value){id, collector->source, xstrdup(text)};
+	cli->values[cli->value_count++] = (struct cli_value){ id, collector->source, xstrdup(text) };
 }
 
 static const char *base_name(const char *path)
@@ -37,7 +37,7 @@ static const char *base_name(const char *path)
 static int parse_source(struct cli *cli, const char *program, const struct strlist *args, enum setting_source source,
                         struct strlist *ret_positionals, int *ret_exit)
 {
-	struct collector collector = {cli, source};
+	struct collector collector = { cli, source };
 	char *error = NULL;
 	int rc = 1;
 
@@ -65,7 +65,7 @@ static int parse_source(struct cli *cli, const char *program, const struct strli
 
 static int parse_text(struct cli *cli, const char *program, const char *text, enum setting_source source, int *ret_exit)
 {
-	struct strlist args = {NULL, 0}, positionals = {NULL, 0};
+	struct strlist args = { NULL, 0 }, positionals = { NULL, 0 };
 	const char *problem = NULL;
 	int rc = 1;
 
@@ -102,7 +102,7 @@ static void sort_values(struct cli *cli)
 int cli_parse(struct cli *ret_cli, int argc, char **argv, const char *gunicorn_args, const char *gunwale_args, int *ret_exit)
 {
 	const char *program = base_name(argc > 0 ? argv[0] : NULL);
-	struct strlist args = {NULL, 0}, positionals = {NULL, 0};
+	struct strlist args = { NULL, 0 }, positionals = { NULL, 0 };
 	int rc;
 
 	memset(ret_cli, 0, sizeof *ret_cli);

@@ -52,7 +52,7 @@ static void add_options(struct parser *parser, const char *flags, enum cli_optio
 
 	while (span_split(&rest, ' ', &flag)) {
 		CHECK(parser->option_count < OPTION_MAX);
-		parser->options[parser->option_count++] = (struct option){span_dup(flag), kind, row};
+		parser->options[parser->option_count++] = (struct option){ span_dup(flag), kind, row };
 	}
 }
 
@@ -227,7 +227,7 @@ static enum cli_args_end consume_glued(struct parser *parser, const struct optio
 	size_t count = 0;
 
 	while (!takes_value(option) && glued != NULL) {
-		const char letter[2] = {'-', glued[0]};
+		const char letter[2] = { '-', glued[0] };
 		const struct option *next = NULL;
 
 		if (option->flag[1] != '-' && glued[0] != '\0' && count < ARRAY_LEN(flags))

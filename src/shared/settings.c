@@ -18,32 +18,33 @@
 #endif
 
 const struct setting setting_rows[S_MAX] = {
-#define SETTING(id, kind, ...) [S_##id] = {.name = #id, .type = T_##kind, .at = offsetof(struct settings, id), __VA_ARGS__},
+#define SETTING(id, kind, ...)                                                                                              \
+	[S_##id] = { .name = #id, .type = T_##kind, .at = offsetof(struct settings, id), __VA_ARGS__ },
 #include "tables/settings.def"
 #undef SETTING
 };
 
 const char *const setting_group_names[GROUP_MAX] = {
-        [GROUP_CONFIG] = "Configuration",
-        [GROUP_SOCKETS] = "Sockets",
-        [GROUP_WORKERS] = "Workers",
-        [GROUP_SECURITY] = "Limits of requests",
-        [GROUP_DEBUG] = "Debugging",
-        [GROUP_PROCESS] = "Processes",
-        [GROUP_LOGGING] = "Logs",
-        [GROUP_STATUS] = "Status",
-        [GROUP_PROXY] = "Proxies and unusual requests",
-        [GROUP_TLS] = "TLS",
-        [GROUP_OTHER] = "Other protocols and helpers of gunicorn",
+	[GROUP_CONFIG] = "Configuration",
+	[GROUP_SOCKETS] = "Sockets",
+	[GROUP_WORKERS] = "Workers",
+	[GROUP_SECURITY] = "Limits of requests",
+	[GROUP_DEBUG] = "Debugging",
+	[GROUP_PROCESS] = "Processes",
+	[GROUP_LOGGING] = "Logs",
+	[GROUP_STATUS] = "Status",
+	[GROUP_PROXY] = "Proxies and unusual requests",
+	[GROUP_TLS] = "TLS",
+	[GROUP_OTHER] = "Other protocols and helpers of gunicorn",
 };
 
 static const char *const source_names[] = {
-        [SOURCE_DEFAULT] = "default",
-        [SOURCE_ENVIRONMENT] = "environment",
-        [SOURCE_FILE] = "file",
-        [SOURCE_CMD_ARGS] = "GUNICORN_CMD_ARGS",
-        [SOURCE_GUNWALE_ARGS] = "GUNWALE_CMD_ARGS",
-        [SOURCE_CLI] = "command line",
+	[SOURCE_DEFAULT] = "default",
+	[SOURCE_ENVIRONMENT] = "environment",
+	[SOURCE_FILE] = "file",
+	[SOURCE_CMD_ARGS] = "GUNICORN_CMD_ARGS",
+	[SOURCE_GUNWALE_ARGS] = "GUNWALE_CMD_ARGS",
+	[SOURCE_CLI] = "command line",
 };
 
 void *setting_field(const struct settings *settings, const struct setting *row)
@@ -133,7 +134,7 @@ int settings_init_at(struct settings *settings, const char *launch_dir, bool use
 			*(long *)setting_field(settings, row) = -1;
 		if (row->def != NULL) {
 			struct err problem = ERR_NONE;
-			struct setting_input input = {.kind = IN_TEXT, .text = row->def, .shown = row->def};
+			struct setting_input input = { .kind = IN_TEXT, .text = row->def, .shown = row->def };
 
 			/* A directory may vanish under a running server; any other default that does not parse is our bug. */
 			if (setting_parse(row, &input, false, settings, &problem) != 0) {
@@ -220,7 +221,7 @@ int settings_set(struct settings *settings, enum setting_id id, const char *text
                  struct err *err)
 {
 	const struct setting *row = &setting_rows[id];
-	struct setting_input input = {.kind = IN_TEXT, .text = text, .shown = text};
+	struct setting_input input = { .kind = IN_TEXT, .text = text, .shown = text };
 	bool is_added;
 	int rc;
 
@@ -293,8 +294,8 @@ void settings_list_warnings(const struct settings *settings, struct strlist *ret
 	}
 	if (settings->threads > 1)
 		strlist_add_take(
-		        ret_sentences,
-		        xasprintf("Setting threads = %ld is not supported yet, each worker runs one request at a time",
+			ret_sentences,
+			xasprintf("Setting threads = %ld is not supported yet, each worker runs one request at a time",
 		                  settings->threads));
 	settings_release(&defaults);
 }

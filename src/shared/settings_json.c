@@ -37,8 +37,7 @@ static void add_shown(struct buf *into, const json_t *value, bool is_inner)
 			buf_add_str(into, json_string_value(value));
 	} else if (json_is_array(value)) {
 		buf_add_byte(into, '[');
-		json_array_foreach(value, i, item)
-		{
+		json_array_foreach (value, i, item) {
 			if (i > 0)
 				buf_add_str(into, ", ");
 			add_shown(into, item, true);
@@ -46,8 +45,7 @@ static void add_shown(struct buf *into, const json_t *value, bool is_inner)
 		buf_add_byte(into, ']');
 	} else if (json_is_object(value)) {
 		buf_add_byte(into, '{');
-		json_object_foreach((json_t *)(uintptr_t)value, key, item)
-		{
+		json_object_foreach ((json_t *)(uintptr_t)value, key, item) {
 			if (!is_first)
 				buf_add_str(into, ", ");
 			is_first = false;
@@ -75,8 +73,7 @@ static void read_list(const json_t *value, struct setting_input *input, char **r
 
 	input->kind = IN_LIST;
 	input->is_empty = json_array_size(value) == 0;
-	json_array_foreach(value, i, item)
-	{
+	json_array_foreach (value, i, item) {
 		struct buf shown = BUF_NONE;
 
 		if (json_is_string(item)) {
@@ -105,7 +102,7 @@ static char *join_words(const struct strlist *words)
 
 static int apply(struct settings *settings, const struct setting *row, const json_t *value, struct err *err)
 {
-	struct setting_input input = {.kind = IN_OTHER};
+	struct setting_input input = { .kind = IN_OTHER };
 	struct buf shown = BUF_NONE;
 	char *bad_item = NULL, *dict = NULL;
 	int rc;
@@ -159,8 +156,7 @@ int settings_from_json(struct settings *settings, const char *json, enum setting
 		             root == NULL ? problem.text : "no object");
 		goto out;
 	}
-	json_object_foreach(root, name, value)
-	{
+	json_object_foreach (root, name, value) {
 		const struct setting *row = setting_find(name);
 		struct err reason = ERR_NONE;
 		struct buf shown = BUF_NONE;

@@ -196,7 +196,7 @@ static int parse_strlist(const struct parse *parse)
 /* Python's ipaddress.ip_network(): an address or a network without host bits. */
 static bool is_network(const char *text)
 {
-	unsigned char bytes[16] = {0};
+	unsigned char bytes[16] = { 0 };
 	const char *slash = strchr(text, '/');
 	char *address = slash != NULL ? xstrndup(text, (size_t)(slash - text)) : xstrdup(text);
 	unsigned bits = 0;
@@ -241,7 +241,7 @@ static int check_words(const struct parse *parse, const struct strlist *words)
 static int parse_words(const struct parse *parse)
 {
 	const struct setting_input *input = parse->input;
-	struct strlist words = {NULL, 0};
+	struct strlist words = { NULL, 0 };
 	int rc;
 
 	if (input->kind != IN_TEXT && input->kind != IN_NONE)
@@ -371,7 +371,7 @@ static int parse_dict(const struct parse *parse)
 int setting_parse(const struct setting *row, const struct setting_input *input, bool is_added, struct settings *settings,
                   struct err *err)
 {
-	struct parse parse = {row, input, settings->launch_dir, setting_field(settings, row), is_added, err};
+	struct parse parse = { row, input, settings->launch_dir, setting_field(settings, row), is_added, err };
 
 	switch (row->type) {
 	case T_BOOL:
