@@ -8,19 +8,18 @@
 #include "base/base.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/outlet.h"
 #include "http/accesslog.h"
 
 struct access {
 	struct accesslog *format; /* NULL: no access log */
 	struct buf line;
-	int fd;                   /* whose kind is known */
-	bool can_wait;            /* a pipe, terminal or socket: a write may have to wait for its reader */
 };
 
 /* Compiles the format. 0 or -EINVAL with a sentence. */
 int access_init(struct access *access, const char *format, struct err *err);
 void access_release(struct access *access);
-/* One line to fd; never waits. False when the reader is stuck and the line was dropped. */
-bool access_write(struct access *access, int fd, const struct accesslog_entry *entry);
+/* One line; never waits. False when the reader is stuck and the line was dropped. */
+bool access_write(struct access *access, struct outlet *outlet, const struct accesslog_entry *entry);
 
 #endif

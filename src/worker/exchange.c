@@ -139,7 +139,7 @@ static void log_access(struct exchange *exchange)
 	char protocol[16];
 	struct accesslog_entry entry;
 
-	if (service->access.format == NULL || service->worker->access_fd < 0)
+	if (service->access.format == NULL)
 		return;
 	(void)snprintf(protocol, sizeof(protocol), "HTTP/%d.%d", conn->request.version_major, conn->request.version_minor);
 	entry = (struct accesslog_entry){
@@ -156,7 +156,7 @@ static void log_access(struct exchange *exchange)
 		.find_environ = find_environ,
 		.context = exchange,
 	};
-	if (!access_write(&service->access, service->worker->access_fd, &entry))
+	if (!access_write(&service->access, service->worker->access_log, &entry))
 		SERVICE_COUNT(service, log_dropped_total, 1);
 }
 

@@ -8,9 +8,6 @@
 
 #include "worker/logs.h"
 
-#include <fcntl.h>
-
-#include "base/fd.h"
 #include "base/log.h"
 #include "worker/privs.h"
 
@@ -19,23 +16,21 @@ static bool is_file(const char *path)
 	return path != NULL && path[0] != '\0' && strcmp(path, "-") != 0;
 }
 
-static int open_access(const struct settings *settings, int *ret_fd, struct err *err)
+bool logs_have_access(const struct settings *settings)
 {
-	const char *path = settings->accesslog;
+	return settings->accesslog != NULL && settings->accesslog[0] != '\0';
+}
 
-	*ret_fd = FD_NONE;
-	if (path == NULL || path[0] == '\0')
+static int open_access(const struct settings *settings, struct outlet *access_log, struct err *err)
+{
+	if (!logs_have_access(settings))
 		return 0;
-	if (!is_file(path)) {
-		*ret_fd = STDOUT_FILENO;
-		return 0;
-	}
-	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-	if (fd < 0)
-		return err_set_errno(err, -errno, "Error: '%s' isn't writable", path);
-	privs_give_file(fd, settings->user, settings->group);
-	*ret_fd = fd;
-	return 0;
+	int result = outlet_open(access_log, settings->accesslog, STDOUT_FILENO, err);
+	if (result != 0)
+		err_add(err, "Error");
+	else if (is_file(settings->accesslog))
+		privs_give_file(access_log->fd, settings->user, settings->group);
+	return result;
 }
 
 /* gunicorn: glogging.py setup(); what the application prints follows the error log, also after it was reopened. */
@@ -48,12 +43,11 @@ static int capture_output(const struct settings *settings, struct err *err)
 	return 0;
 }
 
-int logs_open(const struct settings *settings, int *ret_access_fd, struct err *err)
+int logs_open(const struct settings *settings, struct outlet *access_log, struct err *err)
 {
 	enum log_level level = LOG_INFO;
 	const char *path = is_file(settings->errorlog) ? settings->errorlog : "-";
 
-	*ret_access_fd = FD_NONE;
 	if (settings->loglevel == NULL || !log_level_from_name(settings->loglevel, &level))
 		level = LOG_INFO; /* gunicorn: an unknown name means info */
 	int result = log_open(path, level, err);
@@ -61,22 +55,17 @@ int logs_open(const struct settings *settings, int *ret_access_fd, struct err *e
 		return result;
 	if (is_file(path))
 		privs_give_file(log_fd(), settings->user, settings->group);
-	result = open_access(settings, ret_access_fd, err);
-	return result != 0 ? result : capture_output(settings, err);
+	/* Before the access log: "-" then means the captured stdout, as it does in gunicorn. */
+	result = capture_output(settings, err);
+	return result != 0 ? result : open_access(settings, access_log, err);
 }
 
-int logs_reopen(const struct settings *settings, int *access_fd, struct err *err)
+int logs_reopen(const struct settings *settings, struct outlet *access_log, struct err *err)
 {
-	int fd = FD_NONE;
 	int result = log_reopen(err);
 
 	if (result == 0)
 		result = capture_output(settings, err);
-	int access_result = open_access(settings, &fd, err);
-	if (access_result != 0)
-		return result != 0 ? result : access_result;
-	if (*access_fd > STDERR_FILENO)
-		fd_close(access_fd);
-	*access_fd = fd;
-	return result;
+	int access_result = access_log != NULL && logs_have_access(settings) ? outlet_reopen(access_log, err) : 0;
+	return result != 0 ? result : access_result;
 }

@@ -154,7 +154,7 @@ int service_init(struct service *service, struct worker *worker, struct err *err
 	code = poller_init(&service->poller);
 	if (code < 0)
 		return err_set_errno(err, code, "cannot make an epoll set");
-	if (worker->access_fd >= 0) {
+	if (worker->access_log != NULL) {
 		code = access_init(&service->access, service->settings->access_log_format, err);
 		if (code < 0)
 			return code;

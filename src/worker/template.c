@@ -35,7 +35,7 @@ struct birth {
 int template_init(struct template *self, int link_fd, int board_fd)
 {
 	memset(self, 0, sizeof(*self));
-	self->access_fd = FD_NONE;
+	self->access_log = (struct outlet)OUTLET_CLOSED;
 	self->master_pid = getppid();
 	link_init(&self->link, link_fd);
 	return board_attach(&self->board, board_fd);
@@ -141,7 +141,7 @@ static int prepare(struct template *self, const struct message_go *go, char **re
 	free(listeners);
 	if (code != STAY || go->purpose == PURPOSE_CHECK)
 		return code;
-	if (logs_open(&self->settings, &self->access_fd, &err) != 0) {
+	if (logs_open(&self->settings, &self->access_log, &err) != 0) {
 		free(*ret_text);
 		*ret_text = xasprintf("\nError: %s", err.text);
 		return EXIT_CONFIG;
@@ -214,7 +214,7 @@ static struct worker *new_worker(struct template *self, struct message *message)
 	worker->line = board_line(&self->board, worker->slot);
 	worker->listen_fds = self->listen_fds;
 	worker->listen_count = self->listen_count;
-	worker->access_fd = self->access_fd;
+	worker->access_log = logs_have_access(&self->settings) ? &self->access_log : NULL;
 	worker->wake_fd = worker->wake_write_fd = FD_NONE;
 	link_init(&worker->link, message->fd_count > 0 ? message->fds[0] : FD_NONE);
 	if (message->fd_count > 0)
@@ -297,7 +297,7 @@ static int reopen_logs(struct template *self)
 
 	if (!self->has_settings)
 		return STAY;
-	if (logs_reopen(&self->settings, &self->access_fd, &err) != 0)
+	if (logs_reopen(&self->settings, &self->access_log, &err) != 0)
 		log_error("Log files were not opened again: %s", err.text);
 	if (boot_call_template("reopen_logs", &text, "()") != STAY)
 		log_error("Log files were not opened again: %s", text);

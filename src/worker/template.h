@@ -6,6 +6,7 @@
 #define WORKER_TEMPLATE_H
 
 #include "base/base.h"
+#include "base/outlet.h"
 #include "shared/board.h"
 #include "shared/link.h"
 #include "shared/settings.h"
@@ -20,7 +21,7 @@ struct template {
 	bool has_settings;
 	int *listen_fds;          /* owned, as are the fds */
 	size_t listen_count;
-	int access_fd;            /* FD_NONE: no access log */
+	struct outlet access_log; /* owned; closed when there is none */
 };
 
 /* Keeps the fds of link and board. 0, or -errno when board_fd is no board of ours. */

@@ -116,7 +116,7 @@ static void call_reopen_logs(void *context)
 	struct worker *worker = context;
 	struct err err = ERR_NONE;
 
-	if (logs_reopen(worker->settings, &worker->access_fd, &err) != 0)
+	if (logs_reopen(worker->settings, worker->access_log, &err) != 0)
 		log_error("Log files were not opened again: %s", err.text);
 }
 
@@ -230,7 +230,8 @@ static int run_loop(struct worker *worker)
 	worker->is_running = true;
 	int code = found->run(worker);
 	worker->is_running = false;
-	return worker->exit_code != 0 ? worker->exit_code : code;
+	/* A signal's exception may also have ended the loop from inside, before it could say so. */
+	return worker->order == WORKER_QUIT ? worker->exit_code : code;
 }
 
 void worker_main(struct worker *worker)

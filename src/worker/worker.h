@@ -9,6 +9,7 @@
 #define WORKER_WORKER_H
 
 #include "base/base.h"
+#include "base/outlet.h"
 #include "shared/board.h"
 #include "shared/link.h"
 #include "shared/settings.h"
@@ -32,7 +33,7 @@ struct worker {
 	uint32_t generation;
 	const int *listen_fds;   /* borrowed from the template's memory; non-blocking */
 	size_t listen_count;
-	int access_fd;           /* access log, opened by the template; FD_NONE: none. worker_tick() may replace it (USR1) */
+	struct outlet *access_log; /* opened by the template and borrowed from it; NULL: none. worker_tick() may reopen it (USR1) */
 	int wake_fd;             /* non-blocking; readable when a signal arrived: call worker_woken(), then worker_tick() */
 	uint64_t request_limit;  /* 0: none */
 	bool has_asked_recycle;
