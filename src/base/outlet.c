@@ -4,9 +4,9 @@
  *
  * Called by log.c, and by whoever writes access lines. Never blocks, never allocates while writing, never logs.
  *
- * How a blocking fd that is shared with others is written to without blocking: a pipe or terminal is opened once more through
- * /proc, which gives an open file of our own with O_NONBLOCK; a socket takes MSG_DONTWAIT; where neither works, poll() first
- * and write no more than PIPE_BUF at a time, which a writable pipe takes as a whole.
+ * How a blocking fd that is shared with others is written to without blocking: a pipe or terminal is opened once more
+ * through /proc, which gives an open file of our own with O_NONBLOCK; a socket takes MSG_DONTWAIT; where neither works,
+ * poll() first and write no more than PIPE_BUF at a time, which a writable pipe takes as a whole.
  */
 #include "base/base.h"
 

@@ -2,9 +2,9 @@
 /*
  * outlet.h - where log lines leave the process: a file, pipe, terminal or socket, written to without ever blocking.
  *
- * One write(2) a line. What a stuck reader does not take is dropped and counted. The other users of the same pipe or terminal
- * (it may be our parent's) see no O_NONBLOCK on it. No locks: any thread and any signal handler may write; opening and closing
- * is one thread's business. SIGPIPE must be ignored by the process.
+ * One write(2) a line. What a stuck reader does not take is dropped and counted. The other users of the same pipe or
+ * terminal (it may be our parent's) see no O_NONBLOCK on it. No locks: any thread and any signal handler may write; opening
+ * and closing is one thread's business. SIGPIPE must be ignored by the process.
  */
 #ifndef BASE_OUTLET_H
 #define BASE_OUTLET_H
@@ -33,8 +33,8 @@ struct outlet {
 	}
 
 /*
- * "-" is standard_fd (1 or 2), anything else a file, appended to, created 0666 & ~umask, close-on-exec. On failure the outlet
- * stays as it was. May be called on an open one (reload). 0 or -errno with a sentence.
+ * "-" is standard_fd (1 or 2), anything else a file, appended to, created 0666 & ~umask, close-on-exec. On failure the
+ * outlet stays as it was. May be called on an open one (reload). 0 or -errno with a sentence.
  */
 int outlet_open(struct outlet *outlet, const char *path, int standard_fd, struct err *err);
 /* The same path again, after logrotate moved the file. Standard fds are left alone. 0 or -errno with a sentence. */

@@ -162,7 +162,8 @@ static int set_flag(int fd, int level, int option)
 }
 
 /* gunicorn: sock.py create_sockets(): host names are IPv4; the empty host is every address. */
-static int resolve(const struct listen_address *address, struct sockaddr_storage *ret_at, socklen_t *ret_len, struct err *err)
+static int resolve(const struct listen_address *address, struct sockaddr_storage *ret_at, socklen_t *ret_len,
+                   struct err *err)
 {
 	char port[8];
 	(void)snprintf(port, sizeof port, "%u", (unsigned)address->port);
