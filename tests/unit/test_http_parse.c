@@ -191,13 +191,14 @@ static double time_of_steps(const struct http_policy *policy, char *data, size_t
 }
 
 /* One field of 1 MiB, byte by byte: quadratic work would be 5e11 bytes looked at, minutes instead of milliseconds. */
-Test(http_parse, takes_linear_time_however_slowly_the_bytes_come, .timeout = 60)
+Test(http_parse, takes_linear_time_however_slowly_the_bytes_come)
 {
 	struct http_policy policy;
 	const size_t len = 1000000;
 	char *data = xmalloc(len);
 	const char begin[] = "GET / HTTP/1.1\r\nX: ";
 
+	alarm(60); /* Criterion's own time limits leak memory */
 	http_policy_init(&policy, 0, 0, 0);
 	memset(data, 'a', len);
 	memcpy(data, begin, sizeof(begin) - 1);
