@@ -10,12 +10,23 @@
 
 #include "http/http_internal.h"
 
+/* More than all that http_response_head() writes beside its arguments. */
+#define HEAD_EXTRA (160)
+
 static const char continue_text[] = "HTTP/1.1 100 Continue\r\n\r\n";
 const struct span http_continue = { continue_text, sizeof(continue_text) - 1 };
 
 void http_response_init(struct http_response *response)
 {
 	*response = (struct http_response){ .version_minor = 1, .has_body = true };
+}
+
+/* Where the caller has reserved the room. */
+static inline void put(struct buf *to, struct span bytes)
+{
+	if (bytes.len > 0)
+		memcpy(to->data + to->len, bytes.at, bytes.len);
+	to->len += bytes.len;
 }
 
 static bool is_digit(char byte)
@@ -91,24 +102,24 @@ enum http_response_result http_response_field(struct http_response *response, st
 	if (result != HTTP_RESPONSE_OK)
 		return result;
 	buf_reserve(fields, name.len + value.len + 4);
-	buf_add_span(fields, name);
-	buf_add(fields, ": ", 2);
-	buf_add_span(fields, value);
-	buf_add(fields, "\r\n", 2);
+	put(fields, name);
+	put(fields, SPAN_LIT(": "));
+	put(fields, value);
+	put(fields, SPAN_LIT("\r\n"));
 	return HTTP_RESPONSE_OK;
 }
 
 /* ---- the head ---- */
 
-static void add_line(struct buf *head, struct span name, struct span value)
+static void put_line(struct buf *head, struct span name, struct span value)
 {
-	buf_add_span(head, name);
-	buf_add_span(head, value);
-	buf_add(head, "\r\n", 2);
+	put(head, name);
+	put(head, value);
+	put(head, SPAN_LIT("\r\n"));
 }
 
-void http_response_head(struct http_response *response, struct span status, struct span server, struct span date,
-                        struct span fields, struct buf *head)
+/* Sets is_chunked, has_body, keep_alive. */
+static void decide_framing(struct http_response *response)
 {
 	bool has_chunks = response->version_minor > 0; /* chunked came with 1.1 */
 
@@ -117,24 +128,30 @@ void http_response_head(struct http_response *response, struct span status, stru
 	/* Without length and chunks the end of the body is the end of the connection. After 101 it is no HTTP any more. */
 	bool has_end = response->has_length || response->is_chunked || !response->has_body;
 	response->keep_alive = has_end && !response->must_close && !response->has_upgrade && response->status != 101;
+}
 
-	buf_reserve(head, status.len + server.len + date.len + fields.len + 160);
+void http_response_head(struct http_response *response, struct span status, struct span server, struct span date,
+                        struct span fields, struct buf *head)
+{
 	char version[] = "HTTP/1.0 ";
+
+	decide_framing(response);
 	version[7] = (char)('0' + response->version_minor);
-	buf_add(head, version, 9);
+	buf_reserve(head, status.len + server.len + date.len + fields.len + HEAD_EXTRA);
+	put(head, span_of(version, 9));
 	/* RFC 9112 4: the space behind the code stands even without a reason. */
-	add_line(head, status, status.len == 3 ? SPAN_LIT(" ") : SPAN_NONE);
+	put_line(head, status, status.len == 3 ? SPAN_LIT(" ") : SPAN_NONE);
 	if (server.len > 0)
-		add_line(head, SPAN_LIT("Server: "), server);
-	add_line(head, SPAN_LIT("Date: "), date);
+		put_line(head, SPAN_LIT("Server: "), server);
+	put_line(head, SPAN_LIT("Date: "), date);
 	if (response->has_upgrade)
-		add_line(head, SPAN_LIT("Connection: "), SPAN_LIT("upgrade"));
+		put_line(head, SPAN_LIT("Connection: "), SPAN_LIT("upgrade"));
 	else
-		add_line(head, SPAN_LIT("Connection: "), response->keep_alive ? SPAN_LIT("keep-alive") : SPAN_LIT("close"));
+		put_line(head, SPAN_LIT("Connection: "), response->keep_alive ? SPAN_LIT("keep-alive") : SPAN_LIT("close"));
 	if (response->is_chunked)
-		add_line(head, SPAN_LIT("Transfer-Encoding: "), SPAN_LIT("chunked"));
-	buf_add_span(head, fields);
-	buf_add(head, "\r\n", 2);
+		put_line(head, SPAN_LIT("Transfer-Encoding: "), SPAN_LIT("chunked"));
+	put(head, fields);
+	put(head, SPAN_LIT("\r\n"));
 }
 
 size_t http_chunk_head(char *into, uint64_t size)
