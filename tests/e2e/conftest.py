@@ -33,9 +33,8 @@ def pytest_runtest_makereport(item, call):
         item.call_report = outcome.get_result()
 
 
-@pytest.fixture
-def servers(request):
-    """Makes servers, as many as a test needs."""
+def keep_servers(has_failed):
+    """Makes servers, finishes them all, and removes their folders unless something went wrong."""
     base = pathlib.Path(tempfile.mkdtemp(prefix="gunwale-test-"))
     base.chmod(0o755)  # workers of another user read it
     made = []
@@ -46,8 +45,6 @@ def servers(request):
         return made[-1]
 
     yield make
-    report = getattr(request.node, "call_report", None)
-    has_failed = report is None or report.failed
     error = None
     for one in made:
         try:
@@ -55,7 +52,7 @@ def servers(request):
         except BaseException as caught:  # noqa: B902
             error = error or caught
             one.kill_all()
-    if has_failed or error:
+    if has_failed() or error:
         print(f"\nkept: {base}")
         for one in made:
             print(f"--- {one.folder}/log ---\n{one.log_tail() if one.log_path.exists() else ''}")
@@ -63,8 +60,26 @@ def servers(request):
         for one in made:
             one.remove()
         base.rmdir()
-    if error and not has_failed:
+    if error:
         raise error
+
+
+@pytest.fixture
+def servers(request):
+    """Makes servers, as many as a test needs."""
+
+    def has_failed():
+        report = getattr(request.node, "call_report", None)
+        return report is None or report.failed
+
+    yield from keep_servers(has_failed)
+
+
+@pytest.fixture(scope="module")
+def module_servers(request):
+    """The same for servers that all tests of a file share."""
+    before = request.session.testsfailed
+    yield from keep_servers(lambda: request.session.testsfailed > before)
 
 
 @pytest.fixture

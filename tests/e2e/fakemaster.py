@@ -88,7 +88,10 @@ class Link:
 
     def receive(self):
         """(name, values), or None at the end of file."""
-        data = self.ours.recv(256 * 1024)
+        try:
+            data = self.ours.recv(256 * 1024)
+        except ConnectionResetError:  # the peer left something unread; what it sent before is still there
+            data = self.ours.recv(256 * 1024)
         return decode(data) if data else None
 
     def expect(self, name):
@@ -122,7 +125,7 @@ class Worker:
 class Master:
     """Starts a template; use as a context manager."""
 
-    def __init__(self, program, directory, env=None, environ=None):
+    def __init__(self, program, directory, env=None, environ=None, user=None):
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self.directory = str(directory)
         self.link = Link()
@@ -139,10 +142,10 @@ class Master:
         environment = dict(os.environ if environ is None else environ)
         environment.update(env or {})
         with open(self.output_path, "ab") as output:
-            self.process = self._start(program, environment, output)
+            self.process = self._start(program, environment, output, user)
         self.link.theirs.close()
 
-    def _start(self, program, environment, output):
+    def _start(self, program, environment, output, user):
         link_fd, board_fd = self.link.theirs.fileno(), self.board_fd
 
         def place_fds():
@@ -153,7 +156,7 @@ class Master:
             os.dup2(high_board, 4)
 
         return subprocess.Popen([os.path.abspath(program), "--role", "template"], cwd=self.directory, env=environment,
-                                stdout=output, stderr=output, close_fds=False, preexec_fn=place_fds)
+                                stdout=output, stderr=output, close_fds=False, preexec_fn=place_fds, user=user)
 
     def board_u32(self, slot, at):
         return struct.unpack_from("=I", self.board, BOARD_PAGE * (slot + 1) + at)[0]

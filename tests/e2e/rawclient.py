@@ -53,7 +53,7 @@ class RawClient:
         self.sock.connect(address)
         if family == socket.AF_INET:
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.buffer = b""
+        self.buffer = bytearray()
         self.is_at_end = False
 
     def __enter__(self):
@@ -105,21 +105,25 @@ class RawClient:
     def read_until(self, mark):
         while mark not in self.buffer:
             if not self.more():
-                raise Closed(f"connection closed after {self.buffer!r}, {mark!r} was expected")
-        head, self.buffer = self.buffer.split(mark, 1)
+                raise Closed(f"connection closed after {bytes(self.buffer)!r}, {mark!r} was expected")
+        end = self.buffer.index(mark)
+        head = bytes(self.buffer[:end])
+        del self.buffer[: end + len(mark)]
         return head
 
     def read_exactly(self, count):
         while len(self.buffer) < count:
             if not self.more():
                 raise Closed(f"connection closed {count - len(self.buffer)} bytes too early")
-        data, self.buffer = self.buffer[:count], self.buffer[count:]
+        data = bytes(self.buffer[:count])
+        del self.buffer[:count]
         return data
 
     def read_to_end(self):
         while self.more():
             pass
-        data, self.buffer = self.buffer, b""
+        data = bytes(self.buffer)
+        self.buffer.clear()
         return data
 
     def read_head(self):
@@ -135,14 +139,16 @@ class RawClient:
 
     def read_chunks(self, response):
         response.chunks = []
+        pieces = []
         while True:
             size = int(self.read_until(b"\r\n"), 16)
             data = self.read_exactly(size)
             assert self.read_exactly(2) == b"\r\n", "a chunk does not end in CRLF"
             if size == 0:
+                response.body = b"".join(pieces)
                 return
             response.chunks.append(size)
-            response.body += data
+            pieces.append(data)
 
     def read_response(self, method="GET"):
         interim = []
@@ -167,9 +173,9 @@ class RawClient:
 
     def expect_close(self, timeout=10.0):
         """The server must close now without sending anything more."""
-        assert self.buffer == b"", f"unexpected bytes {self.buffer!r}"
+        assert not self.buffer, f"unexpected bytes {bytes(self.buffer)!r}"
         self.sock.settimeout(timeout)
-        assert not self.more(), f"unexpected bytes {self.buffer!r}"
+        assert not self.more(), f"unexpected bytes {bytes(self.buffer)!r}"
 
     def is_closed_by_server(self):
         """Whether the end has arrived, without waiting."""

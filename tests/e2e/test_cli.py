@@ -43,12 +43,16 @@ def test_help(server, option):
         ["-w=3"],
         ["--workers", "3"],
         ["--workers=3"],
-        ["--worke", "3"],
-        ["--worker=1", "--workers=3"][1:],
+        ["--workers", "9", "--workers", "3"],
     ],
 )
 def test_forms_of_an_option(server, arguments):
     assert printed(server, arguments)["workers"] == "3"
+
+
+def test_unambiguous_abbreviations(server):
+    values = printed(server, ["--timeo", "9", "--max-requests-j=5", "--prel"])
+    assert (values["timeout"], values["max_requests_jitter"], values["preload_app"]) == ("9", "5", "True")
 
 
 def test_last_one_wins_and_bind_adds(server):

@@ -71,10 +71,10 @@ def test_a_reload_works_with_dropped_privileges(server):
     assert server.workers() != old and server.get("/").code == 200
 
 
-@pytest.mark.parametrize("text, expected", [("027", 0o27), ("0o27", 0o27), ("18", 18)])
-def test_umask(server, text, expected):
-    server.start(args=["--umask", text])
-    assert server.get("/facts").json()["umask"] == expected
+@pytest.mark.parametrize("text, mode", [("027", 0o750), ("0o27", 0o750), ("18", 0o755), ("0", 0o777)])
+def test_umask_of_the_unix_socket(server, text, mode):
+    server.start(bind="unix:socket", args=["--umask", text])
+    assert os.stat(server.folder / "socket").st_mode & 0o777 == mode
 
 
 def test_the_unix_socket_belongs_to_the_user(server):

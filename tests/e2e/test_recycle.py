@@ -12,11 +12,10 @@ pytestmark = pytest.mark.quick
 def test_no_client_sees_an_error(server, keep_alive):
     server.start(workers=2, args=["--max-requests", "50", "--max-requests-jitter", "20"])
     with Load(server.address, clients=8, keep_alive=keep_alive) as load:
-        wait_until(lambda: load.count > 3000, 60)
+        wait_until(lambda: load.count > 3000 and len(load.answers) > 10, 60)
         load.stop()
     load.check(at_least=3000)
     assert load.repeated <= load.count / 20
-    assert len(load.answers) > 10, "hardly any worker was replaced"
     status = server.wait_status(lambda status: len(status["workers"]) == 2 and status["exits"])
     for row in status["exits"]:
         assert row["exit_code"] == 0, row

@@ -2,6 +2,7 @@
 """The program gunwale-worker alone: configuration, hooks, forks, signals and ends, with a test in the master's place."""
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -38,13 +39,13 @@ def begin(tmp_path):
     """Starts templates in a folder with an application; extra files by name."""
     made = []
 
-    def start(env=None, **files):
+    def start(env=None, user=None, **files):
         for name, text in {"app.py": APP, **files}.items():
             (tmp_path / name.replace("__", ".")).write_text(textwrap.dedent(text))
         environ = {key: value for key, value in os.environ.items() if key not in CLEARED}
         if "GUNWALE_PYTHONDIR" in os.environ:
             environ["GUNWALE_PYTHONDIR"] = os.environ["GUNWALE_PYTHONDIR"]
-        made.append(Master(WORKER_PROGRAM, tmp_path, env, environ))
+        made.append(Master(WORKER_PROGRAM, tmp_path, env, environ, user))
         return made[-1]
 
     yield start
@@ -648,6 +649,38 @@ def test_a_message_that_asks_for_the_impossible_is_answered(begin):
     serve(master)
 
 
+def test_odd_bytes_in_an_error_arrive(begin):
+    master = begin(gunicorn__conf__py="raise ValueError('a\\0b \\udc80 c')\n")
+    master.configure()
+    code, text = failure(master)
+    assert code == 1 and text.endswith("ValueError: a\\x00b \\udc80 c")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to start as somebody whom limits bind")
+def test_a_kernel_without_processes_fails_the_fork_and_nothing_else(begin, tmp_path):
+    open_folders(tmp_path)
+    try:
+        subprocess.run([python_of(begin()), "-c", ""], user=65533, check=True)
+    except OSError:
+        pytest.skip("this Python lies where other users cannot go")
+    master = begin(user=65533, gunicorn__conf__py="""
+        import resource
+        def pre_fork(server, worker):
+            hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+            resource.setrlimit(resource.RLIMIT_NPROC, (1 if worker.age == 1 else hard, hard))
+    """)
+    master.start()
+    link = Link()
+    master.link.send("fork_worker", [link.theirs.fileno()], slot=0, serial=1, request_limit=0)
+    failed = master.link.expect("fork_failed")
+    assert (failed["error"], failed["text"]) == (-errno.EAGAIN, "fork: Resource temporarily unavailable")
+    link.theirs.close()
+    assert link.receive() is None
+    master.serial += 1
+    serve(master)
+    assert facts(master)["uid"] == 65533
+
+
 def test_titles(begin):
     master = begin()
     master.start(proc_name="shop")
@@ -661,11 +694,15 @@ def test_titles(begin):
     assert title(worker.pid) == "gunwale: worker [shop]"
 
 
+def open_folders(path):
+    """pytest's folders are closed to other users."""
+    for folder in [path, *list(path.parents)[:-2]]:
+        os.chmod(folder, 0o755)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
 def test_user_and_group_are_given_away_for_good(begin, tmp_path):
-    os.chmod(tmp_path, 0o755)
-    for parent in list(tmp_path.parents)[:-2]:
-        os.chmod(parent, 0o755)
+    open_folders(tmp_path)
     master = begin(app2__py=APP + """
     try:
         os.setuid(0)

@@ -39,11 +39,11 @@ def test_another_kind_of_file_is_not_removed(server):
 
 
 def test_several_addresses(server):
-    server.start(args=["-b", "unix:socket", "-b", "127.0.0.1:0"])
+    server.start(args=["-b", "unix:socket", "-b", "127.0.0.2:0"])
     assert len(server.listening) == 3
     assert server.get("/").body == b"hello"
     for other in server.listening:
-        address = str(server.folder / "socket") if other.startswith("unix:") else ("127.0.0.1", int(other.rsplit(":", 1)[1]))
+        address = str(server.folder / "socket") if other.startswith("unix:") else (other[7:].split(":")[0], int(other.rsplit(":", 1)[1]))
         with RawClient(address) as client:
             assert client.request().body == b"hello"
     assert len(server.status()["listeners"]) == 3
