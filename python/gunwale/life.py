@@ -14,6 +14,7 @@ import traceback
 
 import _gunwale
 from gunwale import applog, apploader, ending, hooks
+from gunwale.template import printable
 
 GO_ON = -1
 BOOT_ERROR, APP_LOAD_ERROR, UNHANDLED = 3, 4, 255
@@ -21,12 +22,13 @@ BOOT_ERROR, APP_LOAD_ERROR, UNHANDLED = 3, 4, 255
 
 def _explain(worker, error):
     """gunicorn: arbiter.py spawn_worker(). Returns the exit code."""
-    _gunwale.last_words(f"{type(error).__name__}: {error}")
+    _gunwale.last_words(printable(f"{type(error).__name__}: {error}"))
     if isinstance(error, apploader.AppImportError):
         worker.log.debug("Exception while loading the application", exc_info=error)
         print(error, file=sys.stderr, flush=True)
         return APP_LOAD_ERROR
     worker.log.error("Exception in worker process", exc_info=error)
+    print(error, file=sys.stderr, flush=True)
     return UNHANDLED if worker.booted else BOOT_ERROR
 
 

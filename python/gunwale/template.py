@@ -28,6 +28,11 @@ class _State:
     log = applog.Log()
 
 
+def printable(text):
+    """Text that C and the link can carry: names of files may hold what is no UTF-8, messages may hold NUL."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
+
+
 def _step(function):
     """No exception leaves a step."""
 
@@ -37,11 +42,11 @@ def _step(function):
             text = function(*args)
             return GO_ON, text or ""
         except conffile.ConfigError as error:
-            return error.exit_code, str(error)
+            return error.exit_code, printable(str(error))
         except SystemExit as leaving:
             return _exit_code(leaving)
         except BaseException:
-            return 1, traceback.format_exc().rstrip("\n")
+            return 1, printable(traceback.format_exc().rstrip("\n"))
 
     return run
 
@@ -53,7 +58,7 @@ def _exit_code(leaving):
         return 0, ""
     if isinstance(code, int):
         return code & 0xFF, ""
-    return 1, str(code)
+    return 1, printable(str(code))
 
 
 @_step

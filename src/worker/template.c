@@ -18,19 +18,10 @@
 #include "py/hooks.h"
 #include "py/pyerr.h"
 #include "shared/exits.h"
-#include "worker/fork.h"
+#include "worker/birth.h"
 #include "worker/logs.h"
-#include "worker/worker.h"
 
 enum purpose { PURPOSE_SERVE, PURPOSE_CHECK }; /* of the message `go` */
-
-enum { STAY = -1 }; /* what a step answers when the template goes on; else the exit code */
-
-/* What the forked child needs to find its way. */
-struct birth {
-	struct template *template;
-	struct worker *worker;
-};
 
 int template_init(struct template *self, int link_fd, int board_fd)
 {
@@ -41,14 +32,13 @@ int template_init(struct template *self, int link_fd, int board_fd)
 	return board_attach(&self->board, board_fd);
 }
 
-/* A link that does not take messages any more is the end: the master is gone. */
-static int answer(struct template *self, const struct message *message)
+int template_answer(struct template *self, const struct message *message)
 {
 	int result = link_send(&self->link, message);
 
 	if (result != 0 && result != -EPIPE)
 		log_error("Cannot send '%s' to the master: %s", message_name(message->id), strerror(-result));
-	return result == 0 ? STAY : EXIT_CONFIG;
+	return result == 0 ? TEMPLATE_STAYS : EXIT_CONFIG;
 }
 
 void template_fail(struct template *self, int exit_code, const char *text)
@@ -61,7 +51,7 @@ void template_fail(struct template *self, int exit_code, const char *text)
 	message_init(&message, MESSAGE_failed);
 	message.failed.exit_code = (uint32_t)exit_code;
 	message.failed.text = cut;
-	(void)answer(self, &message);
+	(void)template_answer(self, &message);
 	free(cut);
 }
 
@@ -72,15 +62,15 @@ static int configure(struct template *self, const struct message *message)
 	int code = boot_call_template("configure", &text, "(s)", message->configure.launch);
 
 	/* sys.exit(0) in the configuration file ends gunicorn as well, with 0. */
-	if (code != STAY) {
+	if (code != TEMPLATE_STAYS) {
 		template_fail(self, code, text);
 		free(text);
 		return code;
 	}
 	message_init(&reply, MESSAGE_configured);
 	reply.configured.values = text;
-	code = answer(self, &reply);
-	if (code != STAY)
+	code = template_answer(self, &reply);
+	if (code != TEMPLATE_STAYS)
 		template_fail(self, EXIT_CONFIG, "\nError: the configuration file's values are too long");
 	free(text);
 	return code;
@@ -139,7 +129,7 @@ static int prepare(struct template *self, const struct message_go *go, char **re
 	int code = boot_call_template("prepare", ret_text, "(ssis)", go->settings, go->app, (int)go->purpose, listeners);
 
 	free(listeners);
-	if (code != STAY || go->purpose == PURPOSE_CHECK)
+	if (code != TEMPLATE_STAYS || go->purpose == PURPOSE_CHECK)
 		return code;
 	if (logs_open(&self->settings, &self->access_log, &err) != 0) {
 		free(*ret_text);
@@ -147,7 +137,7 @@ static int prepare(struct template *self, const struct message_go *go, char **re
 		return EXIT_CONFIG;
 	}
 	title_set(NULL, "gunwale: template [%s]", self->name);
-	return STAY;
+	return TEMPLATE_STAYS;
 }
 
 static int go(struct template *self, struct message *message)
@@ -163,33 +153,23 @@ static int go(struct template *self, struct message *message)
 		goto out;
 	}
 	code = prepare(self, &message->go, &text);
-	if (code != STAY)
+	if (code != TEMPLATE_STAYS)
 		goto out;
 	free(text);
 	text = NULL;
 	code = boot_call_template("load", &text, "(i)", (int)message->go.purpose);
 out:
-	if (code != STAY) {
+	if (code != TEMPLATE_STAYS) {
 		template_fail(self, code, text);
 	} else {
 		message_init(&reply, MESSAGE_loaded);
-		code = answer(self, &reply);
+		code = template_answer(self, &reply);
 	}
 	free(text);
 	return code;
 }
 
-/* The child: everything of the template that is not the worker's goes. */
-static void ATTR_NORETURN run_worker(void *context)
-{
-	struct birth *birth = context;
-
-	link_release(&birth->template->link);
-	title_set(NULL, "gunwale: worker [%s]", birth->template->name);
-	worker_main(birth->worker);
-}
-
-static void report_hook(struct template *self, uint32_t hook, char *text)
+void template_report_hook(struct template *self, uint32_t hook, char *text)
 {
 	struct message message;
 
@@ -198,81 +178,7 @@ static void report_hook(struct template *self, uint32_t hook, char *text)
 	message.hook_failed.text = text;
 	if (strlen(text) >= MESSAGE_TEXT_MAX)
 		text[MESSAGE_TEXT_MAX - 1] = '\0';
-	(void)answer(self, &message);
-}
-
-static struct worker *new_worker(struct template *self, struct message *message)
-{
-	struct worker *worker = xcalloc(1, sizeof(*worker));
-
-	worker->settings = &self->settings;
-	worker->board = &self->board;
-	worker->slot = message->fork_worker.slot;
-	worker->serial = message->fork_worker.serial;
-	worker->request_limit = message->fork_worker.request_limit;
-	worker->generation = self->generation;
-	worker->line = board_line(&self->board, worker->slot);
-	worker->listen_fds = self->listen_fds;
-	worker->listen_count = self->listen_count;
-	worker->access_log = logs_have_access(&self->settings) ? &self->access_log : NULL;
-	worker->wake_fd = worker->wake_write_fd = FD_NONE;
-	link_init(&worker->link, message->fd_count > 0 ? message->fds[0] : FD_NONE);
-	if (message->fd_count > 0)
-		message->fds[0] = FD_NONE;
-	worker->proxy = boot_new_worker(worker->serial, worker->request_limit);
-	return worker;
-}
-
-static void free_worker(struct worker *worker)
-{
-	link_release(&worker->link);
-	Py_XDECREF((PyObject *)worker->proxy);
-	free(worker);
-}
-
-static int report_fork(struct template *self, const struct worker *worker, pid_t pid)
-{
-	struct message message;
-
-	if (pid > 0) {
-		message_init(&message, MESSAGE_forked);
-		message.forked.slot = worker->slot;
-		message.forked.serial = worker->serial;
-		message.forked.pid = (uint32_t)pid;
-		return answer(self, &message);
-	}
-	char *text = xasprintf("fork: %s", strerror(-pid));
-	message_init(&message, MESSAGE_fork_failed);
-	message.fork_failed.slot = worker->slot;
-	message.fork_failed.serial = worker->serial;
-	message.fork_failed.error = pid;
-	message.fork_failed.text = text;
-	int code = answer(self, &message);
-	free(text);
-	return code;
-}
-
-static int fork_worker(struct template *self, struct message *message)
-{
-	struct worker *worker = new_worker(self, message);
-	struct birth birth = { self, worker };
-	char *text = NULL;
-	pid_t pid = -EINVAL; /* a message without a link or with a slot that is not on the board */
-
-	if (worker->proxy != NULL && worker->line != NULL && link_is_open(&worker->link) && self->has_settings) {
-		if (boot_call_template("pre_fork", &text, "(O)", (PyObject *)worker->proxy) != STAY)
-			report_hook(self, HOOK_pre_fork, text);
-		free(text);
-		pid = fork_grandchild(self->master_pid, run_worker, &birth);
-	}
-	int code = report_fork(self, worker, pid);
-	if (pid > 0) {
-		text = NULL;
-		(void)boot_call_template("note_forked", &text, "(Ol)", (PyObject *)worker->proxy, (long)pid);
-		free(text);
-	}
-	free_worker(worker);
-	return code;
+	(void)template_answer(self, &message);
 }
 
 static int run_hook(struct template *self, const struct message *message)
@@ -281,13 +187,13 @@ static int run_hook(struct template *self, const struct message *message)
 
 	if (!hook_is_of_template(hook)) {
 		log_error("The master asked for a hook that is not the template's: %u", (unsigned)hook);
-		return STAY;
+		return TEMPLATE_STAYS;
 	}
 	char *text = hook_run(hook, message->run_hook.arguments);
 	if (text != NULL)
-		report_hook(self, hook, text);
+		template_report_hook(self, hook, text);
 	free(text);
-	return STAY;
+	return TEMPLATE_STAYS;
 }
 
 static int reopen_logs(struct template *self)
@@ -296,13 +202,13 @@ static int reopen_logs(struct template *self)
 	char *text = NULL;
 
 	if (!self->has_settings)
-		return STAY;
+		return TEMPLATE_STAYS;
 	if (logs_reopen(&self->settings, &self->access_log, &err) != 0)
 		log_error("Log files were not opened again: %s", err.text);
-	if (boot_call_template("reopen_logs", &text, "()") != STAY)
+	if (boot_call_template("reopen_logs", &text, "()") != TEMPLATE_STAYS)
 		log_error("Log files were not opened again: %s", text);
 	free(text);
-	return STAY;
+	return TEMPLATE_STAYS;
 }
 
 static int dismiss(void)
@@ -322,29 +228,29 @@ static int step(struct template *self, struct message *message)
 	case MESSAGE_go:
 		return go(self, message);
 	case MESSAGE_fork_worker:
-		return fork_worker(self, message);
+		return birth_of_worker(self, message);
 	case MESSAGE_run_hook:
 		return run_hook(self, message);
 	case MESSAGE_reopen_logs:
 		return reopen_logs(self);
 	case MESSAGE_stop_listening:
 		close_listeners(self);
-		return STAY;
+		return TEMPLATE_STAYS;
 	case MESSAGE_dismiss:
 		return dismiss();
 	default:
 		log_error("Unexpected message '%s' from the master", message_name(message->id));
-		return STAY;
+		return TEMPLATE_STAYS;
 	}
 }
 
 int template_run(struct template *self)
 {
 	struct message message;
-	int code = STAY, result;
+	int code = TEMPLATE_STAYS, result;
 
 	title_set(NULL, "gunwale: template");
-	while (code == STAY) {
+	while (code == TEMPLATE_STAYS) {
 		/* Threads that a preloaded application started go on meanwhile. */
 		PyThreadState *state = PyEval_SaveThread();
 		result = link_receive(&self->link, TO_TEMPLATE, &message);

@@ -34,4 +34,11 @@ int template_run(struct template *self);
 /* Tells the master that all is lost. */
 void template_fail(struct template *self, int exit_code, const char *text);
 
+enum { TEMPLATE_STAYS = -1 }; /* what a step answers when the template goes on; else the exit code */
+
+/* Sends; a link that takes no messages any more is the end: the master is gone. */
+int template_answer(struct template *self, const struct message *message);
+/* Tells the master that a server hook raised. text is cut to what a message may hold. */
+void template_report_hook(struct template *self, uint32_t hook, char *text);
+
 #endif
