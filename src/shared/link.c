@@ -142,6 +142,9 @@ int link_receive(struct link *link, enum message_direction direction, struct mes
 	/* Only pages that are written to cost anything. */
 	char *bytes = xmalloc(MESSAGE_BYTES_MAX);
 	ssize_t len = fd_receive(link->fd, bytes, MESSAGE_BYTES_MAX, fds, FD_SEND_MAX, &fd_count);
+	/* The peer closed with something of ours unread: the kernel says so once, before it gives what the peer had sent. */
+	if (len == -ECONNRESET)
+		len = fd_receive(link->fd, bytes, MESSAGE_BYTES_MAX, fds, FD_SEND_MAX, &fd_count);
 	if (len == 0 || told_as_gone((int)len) == -EPIPE)
 		goto out;
 	if (len < 0) {

@@ -119,6 +119,20 @@ Test(link, a_peer_that_leaves_messages_unread_has_closed_all_the_same)
 	cr_assert_eq(link_receive(&master, FROM_TEMPLATE, &message), 0, "not ECONNRESET");
 }
 
+Test(link, the_last_words_of_a_peer_that_left_messages_unread_arrive)
+{
+	struct message message = fork_message(1);
+	cr_assert_eq(link_send(&master, &message), 0);
+	message_init(&message, MESSAGE_failed);
+	message.failed.text = (char[]){ "why" };
+	cr_assert_eq(link_send(&peer, &message), 0);
+	link_release(&peer);
+	cr_assert_eq(link_receive(&master, FROM_TEMPLATE, &message), 1);
+	cr_assert_str_eq(message.failed.text, "why");
+	message_release(&message);
+	cr_assert_eq(link_receive(&master, FROM_TEMPLATE, &message), 0);
+}
+
 Test(link, rubbish_is_told_apart_and_its_fds_are_closed)
 {
 	struct message message;
