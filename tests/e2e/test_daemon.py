@@ -48,13 +48,16 @@ def test_detaches_serves_and_stops(server, daemon):
 
 
 def test_winch_stops_the_workers_and_hup_brings_them_back(server, daemon):
-    wait_until(lambda: len([1 for row in server.status()["workers"] if row["state"] == "serving"]) == 2, 15 * SLOW)
+    def serving(status):
+        return len([1 for row in status["workers"] if row["state"] == "serving"])
+
+    server.wait_status(lambda status: serving(status) == 2)
     os.kill(daemon, signal.SIGWINCH)
-    wait_until(lambda: server.status()["workers"] == [], 15 * SLOW)
+    server.wait_status(lambda status: status["workers"] == [])
     assert is_alive(daemon)
     assert "graceful stop of workers" in server.read("error.log")
     os.kill(daemon, signal.SIGHUP)
-    wait_until(lambda: len([1 for row in server.status()["workers"] if row["state"] == "serving"]) == 2, 15 * SLOW)
+    server.wait_status(lambda status: serving(status) == 2)
     with RawClient(server.address) as client:
         assert client.request().body == b"hello"
     assert parent_of(daemon) != 0

@@ -96,7 +96,8 @@ def test_hup_can_move_to_another_address(server):
     ],
 )
 def test_hup_with_broken_config_keeps_old_workers(server, text, why):
-    server.start(workers=2, conf="keepalive = 3\n")
+    bind = "bind = '127.0.0.1:0'\n"
+    server.start(workers=2, bind=None, conf=bind + "keepalive = 3\n")
     old = server.workers()
     server.write("gunicorn.conf.py", text)
     mark = server.mark()
@@ -108,7 +109,7 @@ def test_hup_with_broken_config_keeps_old_workers(server, text, why):
     status = server.wait_status(lambda status: status["reload"]["last_error"])
     assert status["status"] == "warn"
     # And the next good one works.
-    server.write("gunicorn.conf.py", "keepalive = 4\n")
+    server.write("gunicorn.conf.py", bind + "keepalive = 4\n")
     reload(server)
     assert not set(old) & set(server.workers())
     assert server.wait_status(lambda status: not status["reload"]["last_error"])

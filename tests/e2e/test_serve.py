@@ -119,13 +119,16 @@ def test_unread_body_does_not_become_the_next_request(shared):
         assert client.request().body == b"hello"
 
 
+EVIL = b"GET /environ HTTP/1.1\r\nHost: h\r\n\r\n"
+
+
 def test_large_unread_body_closes_or_is_skipped_but_never_misread(shared):
     with shared.raw() as client:
-        client.send_request("POST", "/ignore-body", headers={"Content-Length": str(50 * 1024 * 1024)}, body=b"GET / HTTP/1.1\r\n" * 100)
+        client.send_request("POST", "/ignore-body", headers={"Content-Length": str(50 * 1024 * 1024)}, body=EVIL * 10000)
         assert client.read_response().body == b"ignored"
         with pytest.raises((Closed, OSError)):
             while True:
-                client.send(b"GET /environ HTTP/1.1\r\nHost: h\r\n\r\n" * 1000)
+                client.send(EVIL * 1000)
                 client.sock.settimeout(0.05)
                 try:
                     client.more()
@@ -535,7 +538,7 @@ def test_environ_is_complete(shared):
         "wsgi.input_terminated": True,
     }
     assert {key: environ.get(key) for key in expected} == expected
-    for key in ("wsgi.input", "wsgi.errors", "wsgi.file_wrapper", "gunicorn.socket"):
+    for key in ("wsgi.input", "wsgi.errors", "wsgi.file_wrapper"):
         assert key in environ, key
     assert environ["SERVER_SOFTWARE"].startswith(("gunwale/", "gunicorn/"))
     assert "HTTP_X_UNDER" not in environ and "HTTP_CONTENT_TYPE" not in environ and "HTTP_CONTENT_LENGTH" not in environ
