@@ -120,6 +120,7 @@ Test(cli, what_does_not_parse_is_a_usage_error)
 	expect_usage("-z\n--foo=1", "unrecognized arguments: -z --foo=1");
 	expect_usage("--keepalive\n7", "unrecognized arguments: --keepalive");
 	expect_usage("--past\nx", "ambiguous option: --past could match --paste, --paster, --paste-global");
+	expect_usage("--no", "ambiguous option: --no could match --no-sendfile, --no-control-socket");
 	expect_usage("--worker=3",
 	             "ambiguous option: --worker=3 could match --workers, --worker-class, --worker-connections, "
 	             "--worker-tmp-dir");

@@ -54,6 +54,8 @@ static void expect_shown(enum setting_id id, const char *wanted)
 
 Test(settings, defaults_are_gunicorns)
 {
+	char *shown;
+
 	cr_assert_eq(settings.workers, 1);
 	cr_assert_eq(settings.timeout, 30);
 	cr_assert_eq(settings.keepalive, 2);
@@ -65,6 +67,10 @@ Test(settings, defaults_are_gunicorns)
 	cr_assert_not(settings.preload_app);
 	cr_assert(settings.sendfile);
 	cr_assert_eq(settings.user, -1);
+	cr_assert_eq(settings.group, -1);
+	shown = xasprintf("%ld", (long)geteuid());
+	expect_shown(S_user, shown);
+	free(shown);
 	expect_shown(S_bind, "['127.0.0.1:8000']");
 	expect_shown(S_control_socket_mode, "384");
 	cr_assert_eq(settings.source[S_workers], SOURCE_DEFAULT);
@@ -233,7 +239,9 @@ Test(settings, file_values_may_have_the_types_that_gunicorn_takes)
 
 Test(settings, rubbish_instead_of_json_is_an_error)
 {
-	static const char *const rows[] = { "", "{", "[]", "3", "{\"workers\": 99999999999999999999}" };
+	static const char *const rows[] = {
+		"", "{", "[]", "3", "{\"workers\": 99999999999999999999}", "{\"workers\": 1, \"workers\": 2}"
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct err problem = ERR_NONE;
