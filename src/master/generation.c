@@ -56,31 +56,38 @@ static void say_bind_failed(const struct err *err)
 		log_error("%.*s", SPAN_ARG(line));
 }
 
+/* The address stays taken: the end for a start, no reload for a running service. */
+static void give_up_binding(struct template *template, const char *address, const struct err *err)
+{
+	struct master *master = template->master;
+
+	if (template->role == ROLE_FIRST && address != NULL) {
+		say_bind_failed(err);
+		log_error("Can't connect to %s", address);
+		master->is_up = false; /* gunicorn says nothing more */
+		master_stop(master, true, EXIT_CONFIG, NULL);
+		return;
+	}
+	give_up(template, err);
+}
+
 /* True when the sockets are open; false: tried again later, or given up. */
 static bool open_listeners(struct template *template)
 {
 	struct master *master = template->master;
 	struct err err = ERR_NONE;
-	int error = listeners_open(&template->listeners, &master->listeners, &template->settings, &err);
+	char *address = NULL;
+	int error = listeners_open(&template->listeners, &master->listeners, &template->settings, &address, &err);
 
-	if (error == 0)
-		return true;
+	template->retry_ms = 0;
 	if ((error == -EADDRINUSE || error == -EADDRNOTAVAIL) && ++template->bind_tries < BIND_TRIES) {
 		say_bind_failed(&err);
 		template->retry_ms = clock_ms() + BIND_RETRY_MS;
-		return false;
+	} else if (error != 0) {
+		give_up_binding(template, address, &err);
 	}
-	template->retry_ms = 0;
-	if (error == -EADDRINUSE || error == -EADDRNOTAVAIL) {
-		say_bind_failed(&err);
-		if (template->role == ROLE_FIRST) {
-			log_error("Can't bind %s", template->settings.bind.items[0]);
-			master_stop(master, true, EXIT_CONFIG, NULL);
-			return false;
-		}
-	}
-	give_up(template, &err);
-	return false;
+	free(address);
+	return error == 0;
 }
 
 static void go_on(struct template *template)

@@ -24,8 +24,30 @@ static struct shared_listener *find(const struct listeners *set, const struct li
 	return NULL;
 }
 
+/* gunicorn: sock.py create_sockets(), one line for what is the matter and one for the address and the error. */
+static int bind_anew(struct shared_listener *shared, struct listen_address *address, const struct listen_options *options,
+                     char **ret_failed, struct err *err)
+{
+	struct err why = ERR_NONE;
+	char *text = listen_address_repr(address);
+	int error = listen_open(&shared->listener, address, options, &why);
+
+	if (error == 0) {
+		free(text);
+		return 0;
+	}
+	if (error == -EADDRINUSE)
+		err_set(err, error, "Connection in use: %s\n%s", text, why.text);
+	else if (error == -EADDRNOTAVAIL)
+		err_set(err, error, "Invalid address: %s\n%s", text, why.text);
+	else
+		err_set(err, error, "%s", why.text);
+	*ret_failed = text;
+	return error;
+}
+
 static int add(struct listeners *set, const struct listeners *present, const char *text, const struct listen_options *options,
-               struct err *err)
+               char **ret_failed, struct err *err)
 {
 	struct listen_address address;
 	int error = listen_parse(text, &address, err);
@@ -44,7 +66,7 @@ static int add(struct listeners *set, const struct listeners *present, const cha
 		listen_address_release(&address);
 	} else {
 		shared = xcalloc(1, sizeof(*shared));
-		error = listen_open(&shared->listener, &address, options, err);
+		error = bind_anew(shared, &address, options, ret_failed, err);
 		if (error != 0) {
 			free(shared);
 			return error;
@@ -64,7 +86,8 @@ static bool has_fd_address(const struct strlist *binds)
 	return false;
 }
 
-int listeners_open(struct listeners *set, const struct listeners *present, const struct settings *settings, struct err *err)
+int listeners_open(struct listeners *set, const struct listeners *present, const struct settings *settings, char **ret_failed,
+                   struct err *err)
 {
 	const struct strlist *binds = &settings->bind;
 	const struct listen_options options = {
@@ -76,6 +99,7 @@ int listeners_open(struct listeners *set, const struct listeners *present, const
 	};
 	bool only_fds = has_fd_address(binds);
 
+	*ret_failed = NULL;
 	CHECK(set->count == 0);
 	if (binds->count == 0)
 		return err_set(err, -EINVAL, "bind is empty: give at least one address, such as 127.0.0.1:8000");
@@ -85,7 +109,7 @@ int listeners_open(struct listeners *set, const struct listeners *present, const
 		if (only_fds && strncmp(binds->items[i], "fd://", 5) != 0)
 			continue;
 
-		int error = add(set, present, binds->items[i], &options, err);
+		int error = add(set, present, binds->items[i], &options, ret_failed, err);
 
 		if (error != 0) {
 			listeners_release(set, true);

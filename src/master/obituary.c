@@ -52,7 +52,7 @@ static enum slot_reason reason_of(const struct slot_facts *facts, int status, bo
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? REASON_OWN : REASON_CRASH;
 }
 
-void obituary_write(struct master *master, const struct slot *slot, int status, bool was_booting)
+const struct obituary *obituary_write(struct master *master, const struct slot *slot, int status, bool was_booting)
 {
 	struct obituaries *obituaries = &master->obituaries;
 	struct obituary *obituary = &obituaries->ring[obituaries->total % OBITUARIES_MAX];
@@ -76,4 +76,5 @@ void obituary_write(struct master *master, const struct slot *slot, int status, 
 	obituaries->by_reason[obituary->reason]++;
 	obituaries->total++;
 	say(obituary, facts->was_killed);
+	return obituary;
 }

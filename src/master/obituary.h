@@ -30,7 +30,8 @@ struct obituaries {
 	uint64_t by_reason[REASON_MAX];
 };
 
-/* Logs the end of the worker in that slot as gunicorn does, and keeps it. Call before the board line is cleared. */
-void obituary_write(struct master *master, const struct slot *slot, int status, bool was_booting);
+/* Logs the end of the worker in that slot as gunicorn does, and keeps it (until the ring comes round). Call before the board
+   line is cleared. */
+const struct obituary *obituary_write(struct master *master, const struct slot *slot, int status, bool was_booting);
 
 #endif

@@ -24,8 +24,14 @@ enum { REPLACE_MAX_MS = 5000 }; /* longest wait before a template is replaced ag
 
 static void carry_out(struct master *master, enum reload_do what);
 
-void rollover_fail(struct master *master, const char *why)
+void rollover_fail(struct master *master, const char *reason)
 {
+	char why[512];
+
+	/* One line, whatever the reason was made of. */
+	(void)snprintf(why, sizeof(why), "%s", reason);
+	for (char *newline = why; (newline = strchr(newline, '\n')) != NULL;)
+		*newline = ' ';
 	log_error("Reload failed, generation %lu goes on serving: %s", (unsigned long)master->pool.generation, why);
 	if (master->reload.state != RELOAD_IDLE)
 		carry_out(master, reload_fail(&master->reload, why));
@@ -254,6 +260,8 @@ void rollover_on_failed(struct template *template, int exit_code, const char *te
 	else
 		log_error("The template could not be replaced: %s", why);
 	log_raw(text, strlen(text));
+	if (text[0] != '\0' && text[strlen(text) - 1] != '\n')
+		log_raw("\n", 1);
 }
 
 static void plan_replacement(struct master *master)
@@ -324,17 +332,19 @@ void rollover_on_worker_ready(struct master *master, uint32_t slot)
 		carry_out(master, reload_canary_ready(&master->reload));
 }
 
-void rollover_on_worker_end(struct master *master, uint32_t slot, const struct slot_facts *facts, int status)
+void rollover_on_worker_end(struct master *master, uint32_t slot, const struct slot_facts *facts, int status,
+                            const char *last_words)
 {
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 	char how[64];
-	char why[160];
+	char why[400];
 
 	if (stop_is_on(&master->stop))
 		return;
 	if (master->reload.state == RELOAD_CANARY && slot == master->reload.canary_slot) {
 		describe_end(status, how, sizeof(how));
-		(void)snprintf(why, sizeof(why), "its first worker (pid:%ld) %s before it was ready", (long)facts->pid, how);
+		(void)snprintf(why, sizeof(why), "its first worker (pid:%ld) %s before it was ready%s%s", (long)facts->pid, how,
+		               last_words[0] != '\0' ? ": " : "", last_words);
 		rollover_fail(master, why);
 		return;
 	}

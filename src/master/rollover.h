@@ -28,7 +28,8 @@ void rollover_on_failed(struct template *template, int exit_code, const char *te
 void rollover_on_template_gone(struct template *template, enum template_action action, int status);
 /* What workers.c found out. */
 void rollover_on_worker_ready(struct master *master, uint32_t slot);
-void rollover_on_worker_end(struct master *master, uint32_t slot, const struct slot_facts *facts, int status);
+void rollover_on_worker_end(struct master *master, uint32_t slot, const struct slot_facts *facts, int status,
+                            const char *last_words);
 /* Starts the replacement of a template when it is time to; 0 from rollover_next_ms(): none is planned. */
 void rollover_on_time(struct master *master, uint64_t now_ms);
 uint64_t rollover_next_ms(const struct master *master);

@@ -256,7 +256,8 @@ static void bury(struct master *master, struct slot *slot, int status, bool was_
 	struct worker_handle *handle = handle_of(master, slot_index(slot));
 	char *arguments = xasprintf("{\"serial\":%lu,\"pid\":%ld}", (unsigned long)facts.serial, (long)facts.pid);
 
-	obituary_write(master, slot, status, was_booting);
+	const struct obituary *obituary = obituary_write(master, slot, status, was_booting);
+
 	templates_hook(templates_of(master, facts.generation), HOOK_child_exit, arguments);
 	free(arguments);
 	peer_close(&handle->peer);
@@ -266,7 +267,7 @@ static void bury(struct master *master, struct slot *slot, int status, bool was_
 	board_clear_line(&master->board, slot_index(slot));
 	if (facts.reason == REASON_NONE || facts.reason == REASON_OWN || facts.reason == REASON_TIMEOUT)
 		pool_note_failure(&master->pool, facts.spawned_ms, clock_ms());
-	rollover_on_worker_end(master, slot_index(slot), &facts, status);
+	rollover_on_worker_end(master, slot_index(slot), &facts, status, obituary->last_words);
 }
 
 bool workers_on_exit(struct master *master, pid_t pid, int status)
@@ -338,7 +339,7 @@ static void perform(struct master *master, struct slot *slot, enum slot_action a
 
 		peer_close(&handle_of(master, slot_index(slot))->peer);
 		pool_note_failure(&master->pool, facts.spawned_ms, clock_ms());
-		rollover_on_worker_end(master, slot_index(slot), &facts, 0);
+		rollover_on_worker_end(master, slot_index(slot), &facts, 0, "it could not be forked");
 		break;
 	}
 	case SLOT_DO_nothing:
