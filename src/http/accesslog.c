@@ -11,6 +11,9 @@
 #include "http/accesslog_internal.h"
 #include "http/http_internal.h"
 
+/* Room for most lines at once; with it there is memory, even for an empty line. */
+#define LINE_USUAL (512)
+
 struct accesslog *accesslog_new(const char *format, struct err *err)
 {
 	struct accesslog *log = xcalloc(1, sizeof(*log));
@@ -255,6 +258,7 @@ static void add_value(struct accesslog *log, const struct accesslog_segment *seg
 
 void accesslog_write(struct accesslog *log, const struct accesslog_entry *entry, struct buf *line)
 {
+	buf_reserve(line, LINE_USUAL);
 	for (size_t i = 0; i < log->segment_count; i++) {
 		const struct accesslog_segment *segment = &log->segments[i];
 		buf_add_span(line, segment->literal);

@@ -95,7 +95,7 @@ struct http_request {
 	struct span query;       /* without '?', empty when none */
 	struct span host;        /* authority of an absolute-form target, else Host; empty when neither */
 	int version_major, version_minor;
-	struct http_field *fields; /* owned array */
+	struct http_field *fields; /* owned array; Host has the authority of an absolute-form target, whatever was sent */
 	size_t field_count;
 	enum http_body_kind body_kind;
 	uint64_t content_length; /* HTTP_BODY_LENGTH */

@@ -84,7 +84,7 @@ const struct http_field *http_request_find(const struct http_request *request, c
 /* ---- what the fields say together ---- */
 
 struct field_facts {
-	const struct http_field *host;
+	struct http_field *host;
 	const struct http_field *content_length;
 	bool has_content_type;
 	bool has_transfer_encoding;
@@ -140,7 +140,7 @@ static bool note_codings(struct field_facts *facts, struct span value)
 	return true;
 }
 
-static enum http_result note_field(struct http_request *request, const struct http_field *field, struct field_facts *facts)
+static enum http_result note_field(struct http_request *request, struct http_field *field, struct field_facts *facts)
 {
 	switch (field->id) {
 	case HTTP_FIELD_HOST:
@@ -218,7 +218,10 @@ enum http_result http_request_finish(struct http_request *request, const struct 
 	/* RFC 9112 3.2. */
 	if (facts.host == NULL && is_after_1_0(request) && !policy->permit_missing_host)
 		return refuse(request, HTTP_BAD_HOST, SPAN_LIT("HOST"));
-	if (facts.host != NULL && request->host.at == NULL)
+	/* RFC 9112 3.2.2: Host is to be ignored when the target names another one. Nobody behind us shall see two. */
+	if (facts.host != NULL && request->host.at != NULL)
+		facts.host->value = request->host;
+	else if (facts.host != NULL)
 		request->host = facts.host->value;
 
 	request->keep_alive = !facts.has_close && (facts.has_keep_alive || is_after_1_0(request));

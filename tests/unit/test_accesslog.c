@@ -94,6 +94,7 @@ Test(accesslog, conversions_are_pythons)
 	expect_line("[%(T).2f] [%(T)08.2f] [%(B)e] [%(B)g]", "[2.00] [00002.00] [1.234000e+03] [1234]");
 	expect_line("[%(L)12s] [%(L)-12s] [%(h).3s] [%(h)12.2s] [%(h)02.1s]", "[    2.003004] [2.003004    ] [10.] [          10] [ 1]");
 	expect_line("[%(m)r] [%(m)8r] [%(B)r] [%(m)a]", "['GET'] [   'GET'] [1234] ['GET']");
+	expect_line("%(l)r%(l).0s%(l)3s", "'-'  -");
 	expect_line("[%(B)6s] [%(B)-6s] [%(B)ld] [%(B)hhd]", "[  1234] [1234  ] [1234] [1234]");
 }
 
