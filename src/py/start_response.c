@@ -9,9 +9,11 @@
 
 #include "py/start_response.h"
 
+#include <poll.h>
+
 #include "base/span.h"
 
-enum { FREE_MAX = 64 };
+enum { FREE_MAX = 64, KEEP_BYTES = 16384 };
 
 struct start_response {
 	PyObject_HEAD
@@ -27,6 +29,8 @@ void reply_init(struct reply *reply)
 {
 	http_response_init(&reply->response);
 	buf_clear(&reply->status);
+	if (reply->fields.cap > KEEP_BYTES)
+		buf_release(&reply->fields);
 	buf_clear(&reply->fields);
 	reply->has_started = false;
 	reply->is_head_sent = false;
@@ -164,7 +168,21 @@ static PyObject *write_bytes(PyObject *object, PyObject *bytes)
 	}
 	if (reply->write(reply->context, bytes) < 0)
 		return NULL;
-	Py_RETURN_NONE;
+	for (;;) {
+		const int result = reply->flush(reply->context);
+
+		if (result < 0)
+			return NULL;
+		if (result == 0)
+			Py_RETURN_NONE;
+		if (py_wait(reply->fd, POLLOUT, reply->progress_ms, "the client does not read its response", reply->beat,
+		            reply->beat_context) < 0)
+			return NULL;
+		/* The request may have ended meanwhile, when it is another thread that writes. */
+		reply = get_reply((struct start_response *)object, "write");
+		if (reply == NULL)
+			return NULL;
+	}
 }
 
 static PyMethodDef write_method = { "write", write_bytes, METH_O, "write(bytes): sends a piece of the body" };

@@ -13,9 +13,9 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/log.h"
 #include "worker/body.h"
 #include "worker/exchange.h"
+#include "worker/request.h"
 
 enum {
 	SPARE_CONNS = 64,
@@ -97,8 +97,7 @@ void conn_close(struct conn *conn)
 	service->spare_conns++;
 }
 
-/* False: the poller takes no more, and the connection is closed. */
-static bool await(struct conn *conn, enum timer_kind kind)
+bool conn_await(struct conn *conn, enum timer_kind kind)
 {
 	if (list_is_empty(&conn->timer.link))
 		service_arm(conn->service, &conn->timer, kind);
@@ -116,7 +115,7 @@ void conn_wait_writable(struct conn *conn)
 {
 	conn->state = CONN_WRITING;
 	service_disarm(&conn->timer); /* it was progress that brought us here: the time begins anew */
-	(void)await(conn, TIMER_WRITE);
+	(void)conn_await(conn, TIMER_WRITE);
 }
 
 enum conn_received conn_receive(struct conn *conn)
@@ -168,14 +167,14 @@ static void run_linger(struct conn *conn)
 			return;
 		}
 	}
-	(void)await(conn, TIMER_LINGER);
+	(void)conn_await(conn, TIMER_LINGER);
 }
 
 /*
  * The last response is written. Closing a socket with unread bytes sends a reset, which may destroy the response on its way: so
  * we say that we are done, and let the client close.
  */
-static void end_connection(struct conn *conn)
+void conn_end(struct conn *conn)
 {
 	const bool is_quiet = conn->state != CONN_LINGER && !conn->request.keep_alive && conn->body.is_done &&
 	                      conn->raw_at == conn->in.len && !conn->may_read;
@@ -210,7 +209,7 @@ static void next_request(struct conn *conn)
 	}
 	conn->state = CONN_IDLE;
 	service_take_back_buffer(service, &conn->in);
-	if (await(conn, service->is_draining ? TIMER_LAST_CHANCE : TIMER_IDLE) && conn->may_read)
+	if (conn_await(conn, service->is_draining ? TIMER_LAST_CHANCE : TIMER_IDLE) && conn->may_read)
 		service_queue(service, &conn->turn);
 }
 
@@ -227,7 +226,7 @@ static void run_discard(struct conn *conn)
 			return;
 		}
 		if (result != HTTP_MORE || conn->discarded_bytes > BODY_GATHER_BYTES) {
-			end_connection(conn);
+			conn_end(conn);
 			return;
 		}
 		if (!conn->may_read)
@@ -237,166 +236,17 @@ static void run_discard(struct conn *conn)
 			return;
 		}
 	}
-	(void)await(conn, TIMER_DISCARD);
+	(void)conn_await(conn, TIMER_DISCARD);
 }
 
 void conn_end_request(struct conn *conn, bool keep)
 {
 	if (!keep || conn->must_close) {
-		end_connection(conn);
+		conn_end(conn);
 		return;
 	}
 	conn->state = CONN_DISCARD;
 	run_discard(conn);
-}
-
-void conn_refuse(struct conn *conn, int status, const char *reason, struct span cause, struct span text)
-{
-	struct buf page = BUF_NONE;
-	ssize_t sent;
-
-	/* tests wait for this line */
-	log_warning("Invalid request from ip=%s: %.*s", conn->remote_text, SPAN_ARG(cause));
-	http_error_page(status, reason, text, &page);
-	/* All earlier responses are in the kernel, so there is room; if not, the client does not read anyway. */
-	sent = send(conn->fd, page.data, page.len, MSG_NOSIGNAL);
-	if (sent > 0)
-		SERVICE_COUNT(conn->service, sent_bytes_total, (uint64_t)sent);
-	if (status >= 500)
-		SERVICE_COUNT(conn->service, responses_5xx_total, 1);
-	else
-		SERVICE_COUNT(conn->service, responses_4xx_total, 1);
-	buf_release(&page);
-	conn->request.keep_alive = true; /* the client does not expect the end: linger */
-	end_connection(conn);
-}
-
-static void refuse(struct conn *conn, enum http_result result)
-{
-	struct buf cause = BUF_NONE, text = BUF_NONE;
-
-	http_error_cause(result, &conn->request, &cause);
-	http_error_text(result, &conn->request, &text);
-	conn_refuse(conn, http_error_status(result), http_error_reason(result), buf_span(&cause), buf_span(&text));
-	buf_release(&cause);
-	buf_release(&text);
-}
-
-static void refuse_script_name(struct conn *conn, struct span script_name)
-{
-	struct buf text = BUF_NONE;
-
-	buf_addf(&text, "Configuration problem: Request path '%.*s' does not start with SCRIPT_NAME '%.*s'",
-	         SPAN_ARG(conn->request.path), SPAN_ARG(script_name));
-	conn_refuse(conn, 500, "Bad Request", buf_span(&text), buf_span(&text));
-	buf_release(&text);
-}
-
-static void start_application(struct conn *conn)
-{
-	struct service *service = conn->service;
-	struct trust_verdict verdict;
-	const enum http_result result =
-		trust_apply(&service->trust, &service->policy, conn->is_trusted, &conn->request, &verdict);
-	const struct environ_facts facts = { .script_name = verdict.script_name };
-
-	service_disarm(&conn->timer);
-	if (result != HTTP_DONE) {
-		refuse(conn, result);
-		return;
-	}
-	if (verdict.contradicts) {
-		const struct span text = SPAN_LIT("Contradictory scheme headers");
-
-		conn_refuse(conn, 400, "Bad Request", text, text);
-		return;
-	}
-	if (!environ_fits_path(&service->kit, &conn->request, &facts)) {
-		refuse_script_name(conn, verdict.script_name.at != NULL ? verdict.script_name
-		                                                        : span_from_str(service->kit.script_name));
-		return;
-	}
-	conn->is_https = verdict.is_https;
-	conn->script_name = verdict.script_name;
-	conn->state = CONN_APP;
-	exchange_start(conn);
-}
-
-/* Slow clients wait here, not in Python: the application is called when it has something to read. */
-static void run_body(struct conn *conn)
-{
-	for (;;) {
-		const enum http_result result = body_decode(conn);
-
-		if (result != HTTP_DONE && result != HTTP_MORE) {
-			refuse(conn, result);
-			return;
-		}
-		if (result == HTTP_DONE || body_ready(conn) >= BODY_GATHER_BYTES ||
-		    (conn->request.expect_continue && body_ready(conn) == 0)) {
-			start_application(conn);
-			return;
-		}
-		body_compact(conn);
-		if (!conn->may_read)
-			break;
-		switch (conn_receive(conn)) {
-		case CONN_END: {
-			const struct span text = SPAN_LIT("The request body is not complete");
-
-			conn_refuse(conn, 400, "Bad Request", text, text);
-			return;
-		}
-		case CONN_RECEIVED:
-			service_disarm(&conn->timer);
-			break;
-		case CONN_NOTHING:
-			break;
-		}
-	}
-	(void)await(conn, TIMER_BODY);
-}
-
-static void run_head(struct conn *conn)
-{
-	for (;;) {
-		if (conn->in.len > 0) {
-			const enum http_result result =
-				http_request_parse(&conn->request, &conn->service->policy, conn->in.data, conn->in.len);
-
-			if (result == HTTP_DONE) {
-				service_disarm(&conn->timer);
-				conn->state = CONN_BODY;
-				body_begin(conn);
-				run_body(conn);
-				return;
-			}
-			if (result != HTTP_MORE) {
-				refuse(conn, result);
-				return;
-			}
-			if (conn->state != CONN_HEAD) {
-				conn->state = CONN_HEAD;
-				service_arm(conn->service, &conn->timer, TIMER_HEAD);
-			}
-		}
-		if (!conn->may_read)
-			break;
-		if (conn_receive(conn) == CONN_END) {
-			if (conn->in.len > 0)
-				log_debug("Ignored premature client disconnection.");
-			conn_close(conn);
-			return;
-		}
-	}
-	if (conn->in.len == 0)
-		service_take_back_buffer(conn->service, &conn->in);
-	if (conn->state == CONN_IDLE)
-		(void)await(conn, conn->service->is_draining ? TIMER_LAST_CHANCE : TIMER_IDLE);
-	else if (conn->state == CONN_FRESH)
-		(void)await(conn, conn->service->is_draining ? TIMER_LAST_FRESH : TIMER_FRESH);
-	else
-		(void)await(conn, TIMER_HEAD);
 }
 
 void conn_run(struct conn *conn)
@@ -405,10 +255,10 @@ void conn_run(struct conn *conn)
 	case CONN_FRESH:
 	case CONN_IDLE:
 	case CONN_HEAD:
-		run_head(conn);
+		request_read_head(conn);
 		break;
 	case CONN_BODY:
-		run_body(conn);
+		request_read_body(conn);
 		break;
 	case CONN_WRITING:
 		conn->state = CONN_APP;
@@ -446,7 +296,7 @@ void conn_expire(struct conn *conn)
 	if (conn->turn.is_queued)
 		return;
 	if (conn->state == CONN_DISCARD)
-		end_connection(conn);
+		conn_end(conn);
 	else
 		conn_close(conn);
 }

@@ -101,8 +101,10 @@ void conn_free_spares(struct service *service);
 void conn_end_request(struct conn *conn, bool keep);
 /* exchange.c: wait until the client has read some. */
 void conn_wait_writable(struct conn *conn);
-/* Answers a malformed request: log line, error page, the end. */
-void conn_refuse(struct conn *conn, int status, const char *reason, struct span cause, struct span text);
+/* Waits for the poller; the timer is armed unless it runs already. False: that failed, and the connection is closed. */
+bool conn_await(struct conn *conn, enum timer_kind kind);
+/* No more requests: says so to the client, and closes when that is safe. */
+void conn_end(struct conn *conn);
 
 enum conn_received { CONN_RECEIVED, CONN_NOTHING, CONN_END };
 /* Reads what there is behind the raw bytes; may move `in`, the request's spans follow. END: closed or broken by the client. */

@@ -9,7 +9,6 @@
 
 #include "worker/exchange.h"
 
-#include <poll.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -17,14 +16,15 @@
 #include "base/log.h"
 #include "py/environ.h"
 #include "py/pyerr.h"
-#include "py/wait.h"
 #include "worker/body.h"
+#include "worker/record.h"
 #include "worker/respond.h"
 
 enum {
 	SLICE_MS = 10,             /* a response that never blocks gives way to others after that */
 	WRITE_BUFFER_BYTES = 65536, /* write() keeps so much before it waits for the client */
 	WRITE_MS = 60000,
+	SPARE_MAX = 16,
 };
 
 static struct exchange *exchange_new(struct conn *conn)
@@ -38,6 +38,7 @@ static struct exchange *exchange_new(struct conn *conn)
 	} else {
 		exchange = LIST_ENTRY(service->free_exchanges.next, struct exchange, link);
 		list_remove(&exchange->link);
+		service->spare_exchanges--;
 	}
 	exchange->conn = conn;
 	exchange->result = (struct result){ .object = NULL };
@@ -48,7 +49,6 @@ static struct exchange *exchange_new(struct conn *conn)
 	exchange->is_ended = false;
 	exchange->is_cut = false;
 	exchange->has_sent = false;
-	exchange->serial++;
 	exchange->file_fd = FD_NONE;
 	exchange->file_left = 0;
 	reply_init(&exchange->reply);
@@ -57,17 +57,21 @@ static struct exchange *exchange_new(struct conn *conn)
 	return exchange;
 }
 
+static void free_exchange(struct exchange *exchange)
+{
+	output_release(&exchange->output);
+	reply_release(&exchange->reply);
+	free(exchange);
+}
+
 void exchange_free_spares(struct service *service)
 {
 	LIST_EACH(&service->free_exchanges, link)
 	{
-		struct exchange *exchange = LIST_ENTRY(link, struct exchange, link);
-
-		list_remove(&exchange->link);
-		output_release(&exchange->output);
-		reply_release(&exchange->reply);
-		free(exchange);
+		list_remove(link);
+		free_exchange(LIST_ENTRY(link, struct exchange, link));
 	}
+	service->spare_exchanges = 0;
 }
 
 /* Python's side of the request. May run code of the application (destructors). */
@@ -92,13 +96,21 @@ static void log_failure(struct exchange *exchange)
 
 static bool enter(struct exchange *exchange)
 {
-	return PyContext_Enter(exchange->context) == 0;
+	struct service *service = exchange->conn->service;
+
+	if (PyContext_Enter(exchange->context) < 0)
+		return false;
+	exchange->is_in_application = true;
+	atomic_store_explicit(&service->worker->line->busy_since_ms, service->now_ms, memory_order_relaxed);
+	return true;
 }
 
 static void leave(struct exchange *exchange)
 {
 	PyObject *exception = py_error_take();
 
+	exchange->is_in_application = false;
+	atomic_store_explicit(&exchange->conn->service->worker->line->busy_since_ms, 0, memory_order_relaxed);
 	if (PyContext_Exit(exchange->context) < 0)
 		PyErr_Clear();
 	if (exception != NULL)
@@ -125,61 +137,6 @@ static void close_result(struct exchange *exchange)
 	}
 }
 
-static struct span find_environ(void *context, struct span name)
-{
-	const struct exchange *exchange = context;
-
-	return exchange->environ != NULL ? environ_find(exchange->environ, name) : SPAN_NONE;
-}
-
-static void log_access(struct exchange *exchange)
-{
-	struct conn *conn = exchange->conn;
-	struct service *service = conn->service;
-	char protocol[16];
-	struct accesslog_entry entry;
-
-	if (service->access.format == NULL)
-		return;
-	(void)snprintf(protocol, sizeof(protocol), "HTTP/%d.%d", conn->request.version_major, conn->request.version_minor);
-	entry = (struct accesslog_entry){
-		.remote_addr = span_from_str(conn->remote_text),
-		.request = &conn->request,
-		.protocol = span_from_str(protocol),
-		.path = exchange->environ != NULL ? environ_path(exchange->environ) : conn->request.path,
-		.status = buf_span(&exchange->reply.status),
-		.body_bytes = exchange->body_bytes,
-		.duration_us = clock_us() - exchange->started_us,
-		.wall = clock_wall(),
-		.pid = (long)getpid(),
-		.response_fields = buf_span(&exchange->reply.fields),
-		.find_environ = find_environ,
-		.context = exchange,
-	};
-	if (!access_write(&service->access, service->worker->access_log, &entry))
-		SERVICE_COUNT(service, log_dropped_total, 1);
-}
-
-static void count_status(struct service *service, int status)
-{
-	switch (status / 100) {
-	case 2:
-		SERVICE_COUNT(service, responses_2xx_total, 1);
-		break;
-	case 3:
-		SERVICE_COUNT(service, responses_3xx_total, 1);
-		break;
-	case 4:
-		SERVICE_COUNT(service, responses_4xx_total, 1);
-		break;
-	case 5:
-		SERVICE_COUNT(service, responses_5xx_total, 1);
-		break;
-	default:
-		break;
-	}
-}
-
 /* Everything is said: book-keeping, and the exchange goes back to the pool. */
 static void finish(struct exchange *exchange)
 {
@@ -187,16 +144,20 @@ static void finish(struct exchange *exchange)
 	struct service *service = conn->service;
 
 	close_result(exchange);
-	log_access(exchange);
-	if (exchange->reply.is_head_sent)
-		count_status(service, exchange->reply.response.status);
+	record_response(exchange);
+	service->now_ms = clock_ms();
 	SERVICE_COUNT(service, requests_active, (uint64_t)-1);
 	board_request_end(service->worker->line, exchange->board_entry);
 	release_objects(exchange);
 	output_clear(&exchange->output);
 	conn->exchange = NULL;
 	exchange->conn = NULL;
+	if (service->spare_exchanges >= SPARE_MAX) {
+		free_exchange(exchange);
+		return;
+	}
 	list_add_tail(&service->free_exchanges, &exchange->link);
+	service->spare_exchanges++;
 }
 
 void exchange_abandon(struct exchange *exchange)
@@ -300,33 +261,29 @@ static void step(struct exchange *exchange)
 static int write_piece(void *context, PyObject *bytes)
 {
 	struct exchange *exchange = context;
-	const uint64_t serial = exchange->serial;
 
-	if (exchange->output.big != NULL || output_pending(&exchange->output) > WRITE_BUFFER_BYTES) {
-		PyErr_SetString(PyExc_RuntimeError, "write() called while another write() waits");
+	/* Another thread of the application might call at a time when the output is being sent without the GIL. */
+	if (!exchange->is_in_application || exchange->output.big != NULL ||
+	    output_pending(&exchange->output) > WRITE_BUFFER_BYTES) {
+		PyErr_SetString(PyExc_RuntimeError, "write() called outside the application or while another write() waits");
 		return -1;
 	}
-	if (respond_add(exchange, bytes) < 0)
-		return -1;
-	for (;;) {
-		const int code = flush(exchange);
+	return respond_add(exchange, bytes);
+}
 
-		if (code == 0 || (code == -EAGAIN && exchange->output.big == NULL &&
-		                  output_pending(&exchange->output) <= WRITE_BUFFER_BYTES))
-			return 0;
-		if (code != -EAGAIN) {
-			errno = -code;
-			PyErr_SetFromErrno(PyExc_OSError);
-			return -1;
-		}
-		if (py_wait(exchange->conn->fd, POLLOUT, WRITE_MS, "the client does not read its response",
-		            exchange->source.beat, exchange->source.beat_context) < 0)
-			return -1;
-		if (exchange->serial != serial) {
-			PyErr_SetString(PyExc_RuntimeError, "the request ended while write() waited");
-			return -1;
-		}
-	}
+static int flush_piece(void *context)
+{
+	struct exchange *exchange = context;
+	const int code = flush(exchange);
+
+	if (code == 0 || (code == -EAGAIN && exchange->output.big == NULL &&
+	                  output_pending(&exchange->output) <= WRITE_BUFFER_BYTES))
+		return 0;
+	if (code == -EAGAIN)
+		return REPLY_WAIT;
+	errno = -code;
+	PyErr_SetFromErrno(PyExc_OSError);
+	return -1;
 }
 
 int exchange_send_continue(struct exchange *exchange)
@@ -390,6 +347,7 @@ void exchange_resume(struct exchange *exchange)
 		if (exchange->file_left == 0)
 			step(exchange);
 		if (!exchange->is_ended && clock_ms() >= until_ms) {
+			conn->service->now_ms = clock_ms();
 			service_queue(conn->service, &conn->turn);
 			return;
 		}
@@ -414,6 +372,11 @@ static int prepare(struct exchange *exchange)
 	}
 	body_init_source(conn, &exchange->source);
 	exchange->reply.write = write_piece;
+	exchange->reply.flush = flush_piece;
+	exchange->reply.fd = conn->fd;
+	exchange->reply.progress_ms = WRITE_MS;
+	exchange->reply.beat = exchange->source.beat;
+	exchange->reply.beat_context = exchange->source.beat_context;
 	exchange->input = input_new(&exchange->source);
 	exchange->start_response = start_response_new(&exchange->reply);
 	exchange->context = PyContext_CopyCurrent();

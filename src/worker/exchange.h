@@ -26,13 +26,13 @@ struct exchange {
 	PyObject *start_response;
 	PyObject *environ;
 	PyObject *context;   /* contextvars.Context: suspended responses do not see each other's */
-	uint64_t serial;     /* tells a thread that waited whether the exchange still serves its request */
 	uint64_t started_us;
 	uint64_t remaining;  /* of the application's Content-Length */
 	uint64_t body_bytes; /* of the response, framing excluded */
 	int board_entry;
 	bool owes_continue;  /* the client waits for 100 Continue */
 	bool is_ended;       /* the application has given everything; what is pending is the rest */
+	bool is_in_application; /* its code runs now, on the worker's thread */
 	bool has_sent;       /* some of the response has left */
 	bool is_cut;         /* the response cannot be completed */
 	int file_fd;         /* wsgi.file_wrapper: sent by the kernel; FD_NONE: not so. Belongs to the file in `result` */

@@ -75,6 +75,7 @@ struct service {
 	struct list free_conns;     /* struct conn, closed */
 	size_t spare_conns;
 	struct list free_exchanges; /* struct exchange, not in use */
+	size_t spare_exchanges;
 	char date[32];
 	time_t date_wall;
 };

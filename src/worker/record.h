@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * record.h - what is left of a response when it is over: a line of the access log, counters.
+ */
+#ifndef WORKER_RECORD_H
+#define WORKER_RECORD_H
+
+#include "base/base.h"
+#include "worker/exchange.h"
+
+/* Once for each request, before its objects are released. GIL held; never waits. */
+void record_response(struct exchange *exchange);
+
+#endif
