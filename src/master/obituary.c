@@ -17,6 +17,17 @@
 #include "base/sig.h"
 #include "master/master.h"
 
+enum counter_kind { TOTAL, GAUGE };
+
+void counter_sums_add(struct counter_sums *sums, const struct board_reading *reading, bool with_gauges)
+{
+#define COUNTER(name, kind, unit, text)                                                                                       \
+	if (kind == TOTAL || with_gauges)                                                                                     \
+		sums->name += reading->name;
+#include "tables/counters.def"
+#undef COUNTER
+}
+
 static void say_signal(const struct obituary *obituary, bool was_ours)
 {
 	long pid = (long)obituary->pid;
@@ -73,6 +84,7 @@ const struct obituary *obituary_write(struct master *master, const struct slot *
 	obituary->requests_total = reading.requests_total;
 	obituary->age_ms = now_ms - facts->spawned_ms;
 	memcpy(obituary->last_words, reading.last_words, sizeof(obituary->last_words));
+	counter_sums_add(&obituaries->sums, &reading, false);
 	obituaries->by_reason[obituary->reason]++;
 	obituaries->total++;
 	say(obituary, facts->was_killed);

@@ -24,10 +24,22 @@ struct obituary {
 	char last_words[256];
 };
 
+/* One sum for each row of counters.def. */
+struct counter_sums {
+#define COUNTER(name, kind, unit, text) uint64_t name;
+#include "tables/counters.def"
+#undef COUNTER
+};
+
+struct board_reading;
+/* Adds a worker's counters; those that only grow, and with_gauges also those of the moment. */
+void counter_sums_add(struct counter_sums *sums, const struct board_reading *reading, bool with_gauges);
+
 struct obituaries {
 	struct obituary ring[OBITUARIES_MAX];
 	uint64_t total;          /* ever written; the newest is ring[(total - 1) % OBITUARIES_MAX] */
 	uint64_t by_reason[REASON_MAX];
+	struct counter_sums sums; /* what ended workers had counted */
 };
 
 /* Logs the end of the worker in that slot as gunicorn does, and keeps it (until the ring comes round). Call before the board

@@ -92,6 +92,24 @@ static void add_requests(json_t *worker, const struct board_reading *reading, ui
 	(void)json_object_set_new(worker, "requests_in_flight", list);
 }
 
+static json_t *requests_json(const struct counter_sums *sums)
+{
+	return json_pack("{s:o, s:o, s:{s:o, s:o, s:o, s:o, s:o}}", "total", number(sums->requests_total), "active",
+	                 number(sums->requests_active), "by_status", "1xx", number(sums->responses_1xx_total), "2xx",
+	                 number(sums->responses_2xx_total), "3xx", number(sums->responses_3xx_total), "4xx",
+	                 number(sums->responses_4xx_total), "5xx", number(sums->responses_5xx_total));
+}
+
+static json_t *totals_json(const struct counter_sums *sums)
+{
+	json_t *totals = json_object();
+
+#define COUNTER(name, kind, unit, text) (void)json_object_set_new(totals, #name, number(sums->name));
+#include "tables/counters.def"
+#undef COUNTER
+	return totals;
+}
+
 static void add_counters(json_t *object, const struct board_reading *reading)
 {
 #define COUNTER(name, kind, unit, text) (void)json_object_set_new(object, #name, number(reading->name));
@@ -168,18 +186,18 @@ static json_t *reload_json(const struct master *master)
 	                 error != NULL ? error : json_null());
 }
 
-static json_t *workers_json(const struct master *master, uint64_t now_ms, uint64_t *ret_active)
+/* sums: those of ended workers in, those of the living added. */
+static json_t *workers_json(const struct master *master, uint64_t now_ms, struct counter_sums *sums)
 {
 	json_t *list = json_array();
 
-	*ret_active = 0;
 	for (uint32_t i = 0; i < master->pool.slot_count; i++) {
 		struct board_reading reading;
 
 		if (slot_state(master->pool.slots[i]) == SLOT_EMPTY)
 			continue;
 		(void)json_array_append_new(list, worker_json(master, master->pool.slots[i], now_ms, &reading));
-		*ret_active += reading.requests_active;
+		counter_sums_add(sums, &reading, true);
 	}
 	return list;
 }
@@ -187,15 +205,16 @@ static json_t *workers_json(const struct master *master, uint64_t now_ms, uint64
 char *status_render(struct master *master)
 {
 	uint64_t now_ms = clock_ms();
-	uint64_t active;
-	json_t *workers = workers_json(master, now_ms, &active);
+	struct counter_sums sums = master->obituaries.sums;
+	json_t *workers = workers_json(master, now_ms, &sums);
 	json_t *document = json_pack(
-		"{s:i, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:{s:I}, s:o}", "schema", STATUS_SCHEMA, "status",
+		"{s:i, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", STATUS_SCHEMA, "status",
 		verdict_word(master), "server", server_json(master, now_ms), "listeners", listeners_json(master),
 		"workers_target", (json_int_t)master->pool.target, "workers_current",
 		(json_int_t)pool_count(&master->pool, SLOT_SERVING), "workers_spawned_total", (json_int_t)master->spawned_total,
 		"templates", (json_int_t)templates_count(master), "workers", workers, "exits", exits_json(master), "exits_total",
-		exit_counts_json(master), "requests", "active", (json_int_t)active, "reload", reload_json(master));
+		exit_counts_json(master), "requests", requests_json(&sums), "totals",
+		totals_json(&sums), "reload", reload_json(master));
 	char *text = document != NULL ? json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
 
 	json_decref(document);
