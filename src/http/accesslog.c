@@ -2,8 +2,8 @@
 /*
  * accesslog.c - one access line per request, from the compiled format.
  *
- * Called by worker/conn.c after each response. Does not write to any file and reads no clock. What came from outside goes through
- * http_write_safe() and nothing else.
+ * Called by worker/conn.c after each response. Does not write to any file and reads no clock. What came from outside goes
+ * through http_write_safe() and nothing else.
  */
 #include "base/base.h"
 #include "http/accesslog.h"
@@ -139,8 +139,8 @@ static void update_time(struct accesslog *log, time_t wall)
 
 	(void)localtime_r(&wall, &tm);
 	long minutes = labs(tm.tm_gmtoff) / 60;
-	int len = snprintf(log->time_text, sizeof(log->time_text), "[%02d/%.3s/%04d:%02d:%02d:%02d %c%02ld%02ld]", tm.tm_mday,
-	                   months + 3 * (tm.tm_mon % 12), tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec,
+	int len = snprintf(log->time_text, sizeof(log->time_text), "[%02d/%.3s/%04d:%02d:%02d:%02d %c%02ld%02ld]",
+	                   tm.tm_mday, months + 3 * (tm.tm_mon % 12), tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec,
 	                   tm.tm_gmtoff < 0 ? '-' : '+', minutes / 60, minutes % 60);
 	log->time_len = MIN((size_t)len, sizeof(log->time_text) - 1);
 	log->time_of_text = wall;

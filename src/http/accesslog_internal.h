@@ -20,15 +20,15 @@ enum accesslog_atom {
 };
 
 struct accesslog_segment {
-	struct span literal; /* in front; may be empty */
-	int atom;            /* enum accesslog_atom or a letter */
-	struct span name;    /* {name}i */
-	char conversion;     /* s r d x o e f g ...; a letter of Python's */
+	struct span literal;                                        /* in front; may be empty */
+	int atom;                                                   /* enum accesslog_atom or a letter */
+	struct span name;                                           /* {name}i */
+	char conversion;                                            /* s r d x o e f g ...; a letter of Python's */
 	bool is_left, has_plus, has_space, has_zeros, is_alternate; /* flags - + ' ' 0 # */
-	bool is_text;        /* conversion s, r, a: of whatever value */
-	bool is_plain;       /* conversion s without width and precision: nothing to fit */
+	bool is_text;                                               /* conversion s, r, a: of whatever value */
+	bool is_plain; /* conversion s without width and precision: nothing to fit */
 	size_t width;
-	int precision;       /* -1: none */
+	int precision; /* -1: none */
 };
 
 struct accesslog {

@@ -17,7 +17,8 @@ void http_body_init(struct http_body *body, const struct http_request *request, 
 	body->is_done = body->kind == HTTP_BODY_NONE;
 }
 
-enum http_result http_body_read(struct http_body *body, const char *data, size_t len, size_t *ret_used, struct span *ret_payload)
+enum http_result http_body_read(struct http_body *body, const char *data, size_t len, size_t *ret_used,
+                                struct span *ret_payload)
 {
 	*ret_used = 0;
 	*ret_payload = SPAN_NONE;

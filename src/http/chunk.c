@@ -2,8 +2,8 @@
 /*
  * chunk.c - the chunked transfer coding (RFC 9112 section 7.1), byte for byte.
  *
- * Called by body.c. A state machine over single bytes but for payload, which is taken in pieces. Every line is bounded: chunk
- * extensions and trailers are read past, never kept.
+ * Called by body.c. A state machine over single bytes but for payload, which is taken in pieces. Every line is bounded:
+ * chunk extensions and trailers are read past, never kept.
  */
 #include "base/base.h"
 #include "http/http.h"
@@ -30,14 +30,24 @@ enum chunk_state {
 };
 
 /*
- * RFC 9110 6.5.1: what frames, routes, authenticates or describes the content has no business behind it. They would be dropped
- * like all trailers, but who sends them wants to fool somebody. gunicorn: body.py has the first six.
+ * RFC 9110 6.5.1: what frames, routes, authenticates or describes the content has no business behind it. They would be
+ * dropped like all trailers, but who sends them wants to fool somebody. gunicorn: body.py has the first six.
  */
 static const struct span forbidden_trailers[] = {
-	NAME("content-length"), NAME("transfer-encoding"), NAME("host"), NAME("trailer"),
-	NAME("authorization"), NAME("te"), NAME("connection"), NAME("expect"),
-	NAME("upgrade"), NAME("cookie"), NAME("content-type"), NAME("content-encoding"),
-	NAME("content-range"), NAME("proxy-authorization"),
+	NAME("content-length"),
+	NAME("transfer-encoding"),
+	NAME("host"),
+	NAME("trailer"),
+	NAME("authorization"),
+	NAME("te"),
+	NAME("connection"),
+	NAME("expect"),
+	NAME("upgrade"),
+	NAME("cookie"),
+	NAME("content-type"),
+	NAME("content-encoding"),
+	NAME("content-range"),
+	NAME("proxy-authorization"),
 };
 
 static enum http_result refusal(int state)
@@ -166,7 +176,8 @@ static int step(struct http_body *body, char byte)
 	}
 }
 
-enum http_result http_chunk_read(struct http_body *body, const char *data, size_t len, size_t *ret_used, struct span *ret_payload)
+enum http_result http_chunk_read(struct http_body *body, const char *data, size_t len, size_t *ret_used,
+                                 struct span *ret_payload)
 {
 	for (size_t i = 0; i < len; i++) {
 		if (body->state == CHUNK_PAYLOAD) {

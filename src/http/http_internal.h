@@ -33,9 +33,9 @@ static inline char http_to_lower(char byte)
 }
 
 /* A row of a table of spans; SPAN_LIT() is no constant expression. */
-#define NAME(literal)                                                                                                         \
-	{                                                                                                                     \
-		(literal), sizeof(literal) - 1                                                                                \
+#define NAME(literal)                                                                                                       \
+	{                                                                                                                   \
+		(literal), sizeof(literal) - 1                                                                              \
 	}
 
 /* policy.c: bytes that all field lines of a head (or of a trailer section) may have together. */
@@ -52,7 +52,8 @@ enum http_result http_request_finish(struct http_request *request, const struct 
 struct http_field *http_request_add_field(struct http_request *request);
 
 /* chunk.c: http_body_read() for HTTP_BODY_CHUNKED. */
-enum http_result http_chunk_read(struct http_body *body, const char *data, size_t len, size_t *ret_used, struct span *ret_payload);
+enum http_result http_chunk_read(struct http_body *body, const char *data, size_t len, size_t *ret_used,
+                                 struct span *ret_payload);
 
 /* quote.c: the bytes as Python's repr() writes the latin-1 string; everything but printable ASCII is escaped. */
 void http_write_repr(struct span bytes, struct buf *text);

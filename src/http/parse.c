@@ -2,8 +2,9 @@
 /*
  * parse.c - the head of a request, line by line.
  *
- * Called with all bytes so far each time more of them came. A line is looked at once, when its LF is there; before that only its
- * length and its first byte count, by the same rules and in the same order, so that no split of the bytes changes the outcome.
+ * Called with all bytes so far each time more of them came. A line is looked at once, when its LF is there; before that only
+ * its length and its first byte count, by the same rules and in the same order, so that no split of the bytes changes the
+ * outcome.
  */
 #include "base/base.h"
 #include "http/http.h"
@@ -55,7 +56,8 @@ static bool parse_version(struct http_request *request, const char *at, size_t l
 	return request->version_major == 1 || policy->permit_unconventional_version;
 }
 
-static enum http_result parse_request_line(struct http_request *request, const struct http_policy *policy, char *line, size_t len)
+static enum http_result parse_request_line(struct http_request *request, const struct http_policy *policy, char *line,
+                                           size_t len)
 {
 	char *end = line + len;
 	char *target = memchr(line, ' ', len);
@@ -101,7 +103,8 @@ static enum http_result refuse_field(struct http_request *request, const char *l
 	return refuse(request, HTTP_BAD_HEADER_NAME, line, (size_t)(colon - line));
 }
 
-static enum http_result parse_field(struct http_request *request, const struct http_policy *policy, const char *line, size_t len)
+static enum http_result parse_field(struct http_request *request, const struct http_policy *policy, const char *line,
+                                    size_t len)
 {
 	const char *end = line + len;
 	const char *at = line;
@@ -165,7 +168,8 @@ static enum http_result check_first_byte(struct http_request *request, const str
 }
 
 /* `size`: bytes of the line so far, without CRLF. Not all of it need be there. */
-static enum http_result check_size(struct http_request *request, const struct http_policy *policy, const char *line, size_t size)
+static enum http_result check_size(struct http_request *request, const struct http_policy *policy, const char *line,
+                                   size_t size)
 {
 	if (request->state == PARSE_REQUEST_LINE) {
 		if (size > policy->limit_request_line)
@@ -181,7 +185,8 @@ static enum http_result check_size(struct http_request *request, const struct ht
 	return HTTP_DONE;
 }
 
-static enum http_result take_line(struct http_request *request, const struct http_policy *policy, char *data, char *line, size_t size)
+static enum http_result take_line(struct http_request *request, const struct http_policy *policy, char *data, char *line,
+                                  size_t size)
 {
 	if (request->state == PARSE_REQUEST_LINE) {
 		request->state = PARSE_FIELDS;

@@ -2,7 +2,8 @@
 /*
  * quote.c - bytes from outside made fit to print.
  *
- * Called for error texts (as Python's repr) and for values in the access log. Pure; whatever goes in, no control byte comes out.
+ * Called for error texts (as Python's repr) and for values in the access log. Pure; whatever goes in, no control byte comes
+ * out.
  */
 #include "base/base.h"
 #include "http/http_internal.h"

@@ -2,8 +2,8 @@
 /*
  * request.c - one request: its memory, and what its fields say together.
  *
- * Framing is decided here and nowhere else (RFC 9112 section 6). Called by parse.c once the head is complete. When two readings
- * are possible the request is refused, whatever gunicorn would guess.
+ * Framing is decided here and nowhere else (RFC 9112 section 6). Called by parse.c once the head is complete. When two
+ * readings are possible the request is refused, whatever gunicorn would guess.
  */
 #include "base/base.h"
 #include "http/http.h"

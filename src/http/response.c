@@ -2,8 +2,8 @@
 /*
  * response.c - the head of a response, and how its body is framed.
  *
- * Called by py/start_response.c and worker/conn.c. What the application says is checked here, so that no byte of it can end a
- * line or a message; framing is ours to choose (gunicorn: wsgi.py class Response).
+ * Called by py/start_response.c and worker/conn.c. What the application says is checked here, so that no byte of it can end
+ * a line or a message; framing is ours to choose (gunicorn: wsgi.py class Response).
  */
 #include "base/base.h"
 #include "http/http.h"
@@ -72,8 +72,9 @@ static enum http_response_result note_length(struct http_response *response, str
 static enum http_response_result judge_field(struct http_response *response, struct span name, struct span value)
 {
 	static const struct span dropped[] = {
-		NAME("connection"), NAME("keep-alive"), NAME("proxy-authenticate"), NAME("proxy-authorization"),
-		NAME("te"), NAME("trailers"), NAME("transfer-encoding"), NAME("server"), NAME("date"),
+		NAME("connection"),          NAME("keep-alive"), NAME("proxy-authenticate"),
+		NAME("proxy-authorization"), NAME("te"),         NAME("trailers"),
+		NAME("transfer-encoding"),   NAME("server"),     NAME("date"),
 	};
 
 	if (span_equals_nocase(name, SPAN_LIT("content-length")))
@@ -178,7 +179,7 @@ size_t http_date(char *into, time_t wall)
 	(void)gmtime_r(&wall, &tm); /* fails only for years beyond int: then it stays 1970 */
 	unsigned year = (unsigned)(tm.tm_year + 1900) % 10000;
 	int len = snprintf(into, 30, "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT", days + 3 * (unsigned)tm.tm_wday % 21,
-	                   (unsigned)tm.tm_mday % 100, months + 3 * (unsigned)tm.tm_mon % 36, year, (unsigned)tm.tm_hour % 100,
-	                   (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+	                   (unsigned)tm.tm_mday % 100, months + 3 * (unsigned)tm.tm_mon % 36, year,
+	                   (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
 	return (size_t)len;
 }

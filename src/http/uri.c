@@ -2,8 +2,8 @@
 /*
  * uri.c - request targets, authorities, percent-encoding.
  *
- * Called by parse.c and request.c, and by py/environ.c for PATH_INFO. Pure. Never normalises: what `..` or `//` mean is for the
- * application to say.
+ * Called by parse.c and request.c, and by py/environ.c for PATH_INFO. Pure. Never normalises: what `..` or `//` mean is for
+ * the application to say.
  */
 #include "base/base.h"
 #include "http/http.h"

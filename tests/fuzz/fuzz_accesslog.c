@@ -2,7 +2,8 @@
 /*
  * fuzz_accesslog.c - formats of the access log, and values in them.
  *
- * Input: a format, a LF, then bytes that stand for what clients send. Whatever they are, a line is one line of printable text.
+ * Input: a format, a LF, then bytes that stand for what clients send. Whatever they are, a line is one line of printable
+ * text.
  */
 #include "base/base.h"
 
@@ -37,7 +38,11 @@ static void write_line(struct accesslog *log, struct span value, struct buf *lin
 		{ SPAN_LIT("a"), value, HTTP_FIELD_OTHER },
 	};
 	struct http_request request = {
-		.method = value, .target = value, .query = value, .fields = fields, .field_count = ARRAY_LEN(fields),
+		.method = value,
+		.target = value,
+		.query = value,
+		.fields = fields,
+		.field_count = ARRAY_LEN(fields),
 	};
 	struct accesslog_entry entry = {
 		.remote_addr = value,

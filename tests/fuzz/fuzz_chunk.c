@@ -2,8 +2,8 @@
 /*
  * fuzz_chunk.c - chunked bodies.
  *
- * Input: bytes from the first chunk size on. One piece, byte by byte and odd pieces must give the same payload, the same outcome
- * and the same end; and what is complete must be complete when it is written out anew.
+ * Input: bytes from the first chunk size on. One piece, byte by byte and odd pieces must give the same payload, the same
+ * outcome and the same end; and what is complete must be complete when it is written out anew.
  */
 #include "base/base.h"
 

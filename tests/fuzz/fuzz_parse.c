@@ -2,8 +2,9 @@
 /*
  * fuzz_parse.c - whole connections: heads, bodies, pipelining.
  *
- * Input: the bytes of a connection, as in tests/corpus/requests. However they are split, under the strictest and under the most
- * permissive policy, the record must be the same; and what was understood must mean the same when it is written out again.
+ * Input: the bytes of a connection, as in tests/corpus/requests. However they are split, under the strictest and under the
+ * most permissive policy, the record must be the same; and what was understood must mean the same when it is written out
+ * again.
  */
 #include "base/base.h"
 #include "../unit/http_play.h"
@@ -54,8 +55,8 @@ static void check_again(const struct http_policy *policy, const struct http_requ
 	struct buf text = BUF_NONE;
 	struct http_request again;
 
-	buf_addf(&text, "%.*s %.*s HTTP/%d.%d\r\n", SPAN_ARG(request->method), SPAN_ARG(request->target), request->version_major,
-	         request->version_minor);
+	buf_addf(&text, "%.*s %.*s HTTP/%d.%d\r\n", SPAN_ARG(request->method), SPAN_ARG(request->target),
+	         request->version_major, request->version_minor);
 	for (size_t i = 0; i < request->field_count; i++) {
 		check_field(request->fields[i].name, request->fields[i].value);
 		buf_add_span(&text, request->fields[i].name);
@@ -71,7 +72,8 @@ static void check_again(const struct http_policy *policy, const struct http_requ
 	CHECK(again.keep_alive == request->keep_alive && span_equals(again.host, request->host));
 	CHECK(span_equals(again.path, request->path) && span_equals(again.query, request->query));
 	for (size_t i = 0; i < again.field_count; i++)
-		CHECK(span_equals(again.fields[i].value, request->fields[i].value) && again.fields[i].id == request->fields[i].id);
+		CHECK(span_equals(again.fields[i].value, request->fields[i].value) &&
+		      again.fields[i].id == request->fields[i].id);
 	http_request_release(&again);
 	buf_release(&text);
 }

@@ -2,8 +2,8 @@
 /*
  * http_play.h - plays bytes through the HTTP engine as a connection would, and writes down what came out.
  *
- * For unit tests and fuzzers. Each piece goes into memory of exactly its size, at a new place, so that a sanitizer sees every
- * byte read too far and every pointer kept too long.
+ * For unit tests and fuzzers. Each piece goes into memory of exactly its size, at a new place, so that a sanitizer sees
+ * every byte read too far and every pointer kept too long.
  */
 #ifndef TESTS_HTTP_PLAY_H
 #define TESTS_HTTP_PLAY_H
@@ -16,7 +16,7 @@ struct play {
 	const struct http_policy *policy;
 	char *bytes; /* not yet consumed */
 	size_t len;
-	char *head;  /* of the request whose body is being read */
+	char *head; /* of the request whose body is being read */
 	bool is_in_body;
 	bool is_refused;
 	struct http_request request;

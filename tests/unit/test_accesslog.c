@@ -57,7 +57,7 @@ static char *line_of(const char *format, const char *head, size_t head_len, stru
 }
 
 static const char plain_head[] = "GET /a%20b?c=d HTTP/1.1\r\nHost: a\r\nReferer: http://r/\r\nUser-Agent: \"curl\"\r\n"
-                                 "Authorization: Basic YWxhZGRpbjpvcGVuc2VzYW1l\r\nX-Id: 1\r\nx-id: 2\r\n\r\n";
+				 "Authorization: Basic YWxhZGRpbjpvcGVuc2VzYW1l\r\nX-Id: 1\r\nx-id: 2\r\n\r\n";
 
 static void expect_line(const char *format, const char *want)
 {
@@ -72,13 +72,15 @@ static void expect_line(const char *format, const char *want)
 
 Test(accesslog, default_format_is_as_gunicorn_writes_it)
 {
-	expect_line(DEFAULT_FORMAT, "10.0.0.9 - aladdin [22/Nov/2026:15:41:12 +0530] \"GET /a%20b?c=d HTTP/1.1\" 404 1234 \"http://r/\" "
-	                            "\"\\\"curl\\\"\"");
+	expect_line(DEFAULT_FORMAT,
+	            "10.0.0.9 - aladdin [22/Nov/2026:15:41:12 +0530] \"GET /a%20b?c=d HTTP/1.1\" 404 1234 \"http://r/\" "
+	            "\"\\\"curl\\\"\"");
 }
 
 Test(accesslog, every_atom)
 {
-	expect_line("%(m)s|%(U)s|%(q)s|%(H)s|%(B)s|%(b)s|%(T)s|%(D)s|%(M)s|%(L)s|%(p)s", "GET|/a b|c=d|HTTP/1.1|1234|1234|2|2003004|2003|2.003004|<77>");
+	expect_line("%(m)s|%(U)s|%(q)s|%(H)s|%(B)s|%(b)s|%(T)s|%(D)s|%(M)s|%(L)s|%(p)s",
+	            "GET|/a b|c=d|HTTP/1.1|1234|1234|2|2003004|2003|2.003004|<77>");
 	expect_line("%({X-ID}i)s|%({host}i)s|%({none}i)s", "2|a|-");
 	expect_line("%({content-type}o)s|%({X-Two}o)s|%({Server}o)s", "text/html|2|-");
 	expect_line("%({REMOTE_ADDR}e)s|%({remote_addr}e)s|%({nothing}e)s", "10.0.0.9|10.0.0.9|-");
@@ -89,10 +91,12 @@ Test(accesslog, every_atom)
 
 Test(accesslog, conversions_are_pythons)
 {
-	expect_line("[%(T)d] [%(B)6d] [%(B)-6d] [%(B)06d] [%(B)+d] [%(B) d] [%(B)+08d] [%(B).6d]", "[2] [  1234] [1234  ] [001234] [+1234] [ 1234] [+0001234] [001234]");
+	expect_line("[%(T)d] [%(B)6d] [%(B)-6d] [%(B)06d] [%(B)+d] [%(B) d] [%(B)+08d] [%(B).6d]",
+	            "[2] [  1234] [1234  ] [001234] [+1234] [ 1234] [+0001234] [001234]");
 	expect_line("[%(B)x] [%(B)X] [%(B)o] [%(B)#x] [%(B)#010x]", "[4d2] [4D2] [2322] [0x4d2] [0x000004d2]");
 	expect_line("[%(T).2f] [%(T)08.2f] [%(B)e] [%(B)g]", "[2.00] [00002.00] [1.234000e+03] [1234]");
-	expect_line("[%(L)12s] [%(L)-12s] [%(h).3s] [%(h)12.2s] [%(h)02.1s]", "[    2.003004] [2.003004    ] [10.] [          10] [ 1]");
+	expect_line("[%(L)12s] [%(L)-12s] [%(h).3s] [%(h)12.2s] [%(h)02.1s]",
+	            "[    2.003004] [2.003004    ] [10.] [          10] [ 1]");
 	expect_line("[%(m)r] [%(m)8r] [%(B)r] [%(m)a]", "['GET'] [   'GET'] [1234] ['GET']");
 	expect_line("%(l)r%(l).0s%(l)3s", "'-'  -");
 	expect_line("[%(B)6s] [%(B)-6s] [%(B)ld] [%(B)hhd]", "[  1234] [1234  ] [1234] [1234]");
@@ -132,11 +136,15 @@ Test(accesslog, users_come_from_basic_authentication_alone)
 		const char *credentials;
 		const char *want;
 	} cases[] = {
-		{ "Basic YWxhZGRpbjpvcGVuc2VzYW1l", "aladdin\n" }, { "bAsIc   YWxhZGRpbjpvcGVuc2VzYW1l", "aladdin\n" },
-		{ "Basic YTo=", "a\n" },                           { "Basic YQ==", "-\n" }, /* no colon */
-		{ "Basic OnB3", "-\n" },                           /* no user */
-		{ "Basic !!!!", "-\n" },                           { "Basic", "-\n" },
-		{ "Bearer YTpi", "-\n" },                          { "", "-\n" },
+		{ "Basic YWxhZGRpbjpvcGVuc2VzYW1l", "aladdin\n" },
+		{ "bAsIc   YWxhZGRpbjpvcGVuc2VzYW1l", "aladdin\n" },
+		{ "Basic YTo=", "a\n" },
+		{ "Basic YQ==", "-\n" }, /* no colon */
+		{ "Basic OnB3", "-\n" }, /* no user */
+		{ "Basic !!!!", "-\n" },
+		{ "Basic", "-\n" },
+		{ "Bearer YTpi", "-\n" },
+		{ "", "-\n" },
 		{ "Basic ImEKOng=", "\\\"a\\x0a\n" }, /* "a LF */
 	};
 
@@ -165,12 +173,12 @@ Test(accesslog, utf8_stays_and_other_bytes_are_escaped)
 	} cases[] = {
 		{ "/m\xc3\xbcnchen \xe2\x82\xac \xf0\x9f\x98\x80", "/m\xc3\xbcnchen \xe2\x82\xac \xf0\x9f\x98\x80\n" },
 		{ "\xff\xfe", "\\xff\\xfe\n" },
-		{ "\xc2\x85", "\\xc2\\x85\n" },             /* a C1 control */
-		{ "\xc0\xaf", "\\xc0\\xaf\n" },             /* overlong */
-		{ "\xe0\x80\xaf", "\\xe0\\x80\\xaf\n" },     /* overlong */
-		{ "\xed\xa0\x80", "\\xed\\xa0\\x80\n" },     /* a surrogate */
+		{ "\xc2\x85", "\\xc2\\x85\n" },                   /* a C1 control */
+		{ "\xc0\xaf", "\\xc0\\xaf\n" },                   /* overlong */
+		{ "\xe0\x80\xaf", "\\xe0\\x80\\xaf\n" },          /* overlong */
+		{ "\xed\xa0\x80", "\\xed\\xa0\\x80\n" },          /* a surrogate */
 		{ "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80\n" }, /* beyond U+10FFFF */
-		{ "\xe2\x82", "\\xe2\\x82\n" },             /* cut */
+		{ "\xe2\x82", "\\xe2\\x82\n" },                   /* cut */
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -213,7 +221,8 @@ Test(accesslog, the_second_changes)
 	entry.wall = 61;
 	accesslog_write(log, &entry, &line);
 	accesslog_write(log, &entry, &line);
-	cr_assert_str_eq(buf_text(&line), "[01/Jan/1970:00:00:00 +0000]\n[01/Jan/1970:00:01:01 +0000]\n[01/Jan/1970:00:01:01 +0000]\n");
+	cr_assert_str_eq(buf_text(&line),
+	                 "[01/Jan/1970:00:00:00 +0000]\n[01/Jan/1970:00:01:01 +0000]\n[01/Jan/1970:00:01:01 +0000]\n");
 	buf_release(&line);
 	accesslog_free(log);
 }

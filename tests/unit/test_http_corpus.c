@@ -35,7 +35,8 @@ static void decode(const json_t *value, struct buf *into)
 
 	for (const char *end = at != NULL ? at + json_string_length(value) : at; at < end; at++) {
 		if (((unsigned char)*at & 0xe0) == 0xc0) {
-			buf_add_byte(into, (char)(unsigned char)(((unsigned char)at[0] & 0x1f) << 6 | ((unsigned char)at[1] & 0x3f)));
+			buf_add_byte(into, (char)(unsigned char)(((unsigned char)at[0] & 0x1f) << 6 |
+			                                         ((unsigned char)at[1] & 0x3f)));
 			at++;
 		} else {
 			buf_add_byte(into, *at);
@@ -54,7 +55,7 @@ static void write_wanted_request(const json_t *want, struct buf *text)
 	const json_t *field;
 	const json_t *host = json_object_get(want, "host");
 
-	json_array_foreach(json_object_get(want, "fields"), i, field) {
+	json_array_foreach (json_object_get(want, "fields"), i, field) {
 		struct buf name = BUF_NONE;
 		struct buf value = BUF_NONE;
 		decode(json_array_get(field, 0), &name);
@@ -161,8 +162,8 @@ static void expect_split(const struct http_policy *policy, struct span data, siz
 
 	play_in_pieces(policy, data, first, step, &record);
 	/* How many bytes of an unfinished request are unread may depend on nothing either. */
-	cr_expect_str_eq(buf_text(&record), buf_text(whole), "%s: %zu bytes, then steps of %zu: not as in one piece", name, first,
-	                 step);
+	cr_expect_str_eq(buf_text(&record), buf_text(whole), "%s: %zu bytes, then steps of %zu: not as in one piece", name,
+	                 first, step);
 	buf_release(&record);
 }
 
@@ -190,10 +191,11 @@ static void check_case(const char *name, struct span data, const json_t *want)
 		char *more = strstr(buf_text(&outcome), "more\n");
 		outcome.len = more != NULL ? (size_t)(more - outcome.data) + 5 : outcome.len;
 	}
-	cr_expect_str_eq(buf_text(&outcome), buf_text(&wanted), "%s:\n%s\nwanted:\n%s", name, buf_text(&outcome), buf_text(&wanted));
+	cr_expect_str_eq(buf_text(&outcome), buf_text(&wanted), "%s:\n%s\nwanted:\n%s", name, buf_text(&outcome),
+	                 buf_text(&wanted));
 
 	/* Of long ones every 7th split, and all near the end, where limits are reached. */
-	for (size_t at = 0; at < data.len; at += data.len > LONG_CASE && at + 300 < data.len ? 7 : 1)
+	for (size_t at = 0; at<data.len; at += data.len> LONG_CASE && at + 300 < data.len ? 7 : 1)
 		expect_split(&policy, data, at, data.len, &whole, name);
 	expect_split(&policy, data, 0, 1, &whole, name);
 	expect_split(&policy, data, 0, 7, &whole, name);

@@ -47,8 +47,17 @@ Test(http_field, keys_in_the_table_are_those_that_are_written)
 
 Test(http_field, other_names_are_other)
 {
-	static const char *const names[] = { "", "x", "hos", "hostx", "h0st", "x-hos", "cookie2", "content_length", "content-lengtH-",
-		                             "upgrade-insecure-requestz", "a-name-longer-than-any-of-them-in-the-table" };
+	static const char *const names[] = { "",
+		                             "x",
+		                             "hos",
+		                             "hostx",
+		                             "h0st",
+		                             "x-hos",
+		                             "cookie2",
+		                             "content_length",
+		                             "content-lengtH-",
+		                             "upgrade-insecure-requestz",
+		                             "a-name-longer-than-any-of-them-in-the-table" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		cr_expect_eq(http_field_id(span_from_str(names[i])), HTTP_FIELD_OTHER, "%s", names[i]);

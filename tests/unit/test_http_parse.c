@@ -16,7 +16,8 @@ static struct http_policy default_policy(void)
 	return policy;
 }
 
-static enum http_result parse(struct http_request *request, const struct http_policy *policy, const char *text, char **ret_data)
+static enum http_result parse(struct http_request *request, const struct http_policy *policy, const char *text,
+                              char **ret_data)
 {
 	*ret_data = xstrdup(text);
 	return http_request_parse(request, policy, *ret_data, strlen(text));
@@ -47,11 +48,13 @@ static void expect_texts(const char *bytes, size_t len, int status, const char *
 
 Test(http_parse, says_why_in_gunicorns_words)
 {
-	EXPECT_TEXTS("GET /\r\n", 400, "Invalid HTTP request line: 'GET /'", "Invalid Request Line 'Invalid HTTP request line: 'GET /''");
+	EXPECT_TEXTS("GET /\r\n", 400, "Invalid HTTP request line: 'GET /'",
+	             "Invalid Request Line 'Invalid HTTP request line: 'GET /''");
 	EXPECT_TEXTS("get / HTTP/1.1\r\n", 400, "Invalid HTTP method: 'get'", "Invalid Method 'Invalid HTTP method: 'get''");
 	EXPECT_TEXTS("GET / HTTP/3\r\n", 400, "Invalid HTTP Version: 'HTTP/3'",
 	             "Invalid HTTP Version 'Invalid HTTP Version: 'HTTP/3''");
-	EXPECT_TEXTS("GET / HTTP/1.1\r\nA b: c\r\n", 400, "Invalid HTTP header name: 'A b'", "Invalid HTTP header name: 'A b'");
+	EXPECT_TEXTS("GET / HTTP/1.1\r\nA b: c\r\n", 400, "Invalid HTTP header name: 'A b'",
+	             "Invalid HTTP header name: 'A b'");
 	EXPECT_TEXTS("GET / HTTP/1.1\r\nA: \1\r\n", 400, "Invalid HTTP Header: 'A'", "Invalid HTTP Header: 'A'");
 	EXPECT_TEXTS("GET / HTTP/1.1\r\nA: b\r\n c\r\n", 400, "Obsolete line folding is unacceptable: 'A'",
 	             "Obsolete line folding is unacceptable: 'A'");
@@ -65,7 +68,8 @@ Test(http_parse, quotes_foreign_bytes_like_python)
 {
 	EXPECT_TEXTS("G\xff\x1b\\\t / HTTP/1.1\r\n", 400, "Invalid HTTP method: 'G\\xff\\x1b\\\\\\t'",
 	             "Invalid Method 'Invalid HTTP method: 'G\\xff\\x1b\\\\\\t''");
-	EXPECT_TEXTS("G'\" / HTTP/1.1\r\n", 400, "Invalid HTTP method: 'G\\'\"'", "Invalid Method 'Invalid HTTP method: 'G\\'\"''");
+	EXPECT_TEXTS("G'\" / HTTP/1.1\r\n", 400, "Invalid HTTP method: 'G\\'\"'",
+	             "Invalid Method 'Invalid HTTP method: 'G\\'\"''");
 }
 
 Test(http_parse, tells_which_limit_was_broken)
@@ -73,7 +77,8 @@ Test(http_parse, tells_which_limit_was_broken)
 	char line[5000];
 
 	memset(line, 'A', sizeof(line));
-	expect_texts(line, sizeof(line), 400, "Request Line is too large (4095 > 4094)", "Request Line is too large (4095 > 4094)");
+	expect_texts(line, sizeof(line), 400, "Request Line is too large (4095 > 4094)",
+	             "Request Line is too large (4095 > 4094)");
 
 	char head[9000] = "GET / HTTP/1.1\r\nA:";
 	memset(head + 18, 'b', sizeof(head) - 18);
@@ -87,8 +92,9 @@ Test(http_parse, error_page_is_gunicorns_and_escaped)
 
 	http_error_page(400, "Bad Request", SPAN_LIT("<a href=\"x\">&'</a>"), &page);
 	struct span text = buf_span(&page);
-	cr_assert(span_starts_with(text, SPAN_LIT("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/html\r\n"
-	                                          "Content-Length: ")));
+	cr_assert(span_starts_with(text,
+	                           SPAN_LIT("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/html\r\n"
+	                                    "Content-Length: ")));
 	const char *body = strstr(buf_text(&page), "\r\n\r\n") + 4;
 	const char *length = strstr(page.data, "Content-Length: ") + 16;
 	cr_assert_eq(strtoul(length, NULL, 10), page.len - (size_t)(body - page.data));
@@ -115,7 +121,9 @@ Test(http_parse, finds_fields_in_any_case)
 	char *data;
 
 	http_request_init(&request);
-	cr_assert_eq(parse(&request, &policy, "GET / HTTP/1.1\r\nHost: a\r\nX-One: 1\r\nx-one: 2\r\nCookie: c\r\n\r\n", &data), HTTP_DONE);
+	cr_assert_eq(
+		parse(&request, &policy, "GET / HTTP/1.1\r\nHost: a\r\nX-One: 1\r\nx-one: 2\r\nCookie: c\r\n\r\n", &data),
+		HTTP_DONE);
 	cr_assert_eq(request.field_count, 4);
 	cr_assert_eq(request.fields[0].id, HTTP_FIELD_HOST);
 	cr_assert_eq(request.fields[1].id, HTTP_FIELD_OTHER);
@@ -133,7 +141,8 @@ Test(http_parse, is_used_again_for_the_next_request)
 	char *data;
 
 	http_request_init(&request);
-	cr_assert_eq(parse(&request, &policy, "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n", &data),
+	cr_assert_eq(parse(&request, &policy,
+	                   "GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n", &data),
 	             HTTP_DONE);
 	free(data);
 	http_request_reset(&request);

@@ -28,8 +28,8 @@ static enum http_response_result add(struct scene *scene, const char *name, cons
 
 static const char *finish(struct scene *scene, const char *status)
 {
-	http_response_head(&scene->response, span_from_str(status), SPAN_LIT("gunicorn"), SPAN_LIT("Sun, 22 Nov 2026 10:11:12 GMT"),
-	                   buf_span(&scene->fields), &scene->head);
+	http_response_head(&scene->response, span_from_str(status), SPAN_LIT("gunicorn"),
+	                   SPAN_LIT("Sun, 22 Nov 2026 10:11:12 GMT"), buf_span(&scene->fields), &scene->head);
 	return buf_text(&scene->head);
 }
 
@@ -84,7 +84,9 @@ Test(http_response, length_of_the_application_frames_the_body)
 
 Test(http_response, lengths_must_be_one_number)
 {
-	static const char *const bad[] = { "", "-1", "+1", "1,1", "0x1", "1 2", "abc", "1.0", "9223372036854775808", "99999999999999999999" };
+	static const char *const bad[] = {
+		"", "-1", "+1", "1,1", "0x1", "1 2", "abc", "1.0", "9223372036854775808", "99999999999999999999"
+	};
 	struct scene scene;
 
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -167,8 +169,17 @@ Test(http_response, no_content_has_no_length)
 
 Test(http_response, drops_what_is_the_servers_business)
 {
-	static const char *const dropped[] = { "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization", "TE",
-		                               "Trailers", "Transfer-Encoding", "Server", "Date", "DATE", "Upgrade" };
+	static const char *const dropped[] = { "Connection",
+		                               "Keep-Alive",
+		                               "Proxy-Authenticate",
+		                               "Proxy-Authorization",
+		                               "TE",
+		                               "Trailers",
+		                               "Transfer-Encoding",
+		                               "Server",
+		                               "Date",
+		                               "DATE",
+		                               "Upgrade" };
 	struct scene scene;
 
 	start(&scene, "200 OK");
@@ -201,7 +212,8 @@ Test(http_response, nothing_can_be_injected)
 	cr_assert_eq(add(&scene, "X", "a\r\nY: b"), HTTP_RESPONSE_BAD_VALUE);
 	cr_assert_eq(add(&scene, "X", "a\nb"), HTTP_RESPONSE_BAD_VALUE);
 	cr_assert_eq(add(&scene, "X", "a\rb"), HTTP_RESPONSE_BAD_VALUE);
-	cr_assert_eq(http_response_field(&scene.response, SPAN_LIT("X"), SPAN_LIT("a\0b"), &scene.fields), HTTP_RESPONSE_BAD_VALUE);
+	cr_assert_eq(http_response_field(&scene.response, SPAN_LIT("X"), SPAN_LIT("a\0b"), &scene.fields),
+	             HTTP_RESPONSE_BAD_VALUE);
 	cr_assert_eq(add(&scene, "", "a"), HTTP_RESPONSE_BAD_NAME);
 	cr_assert_eq(add(&scene, "X:", "a"), HTTP_RESPONSE_BAD_NAME);
 	cr_assert_eq(add(&scene, "X Y", "a"), HTTP_RESPONSE_BAD_NAME);
@@ -212,12 +224,14 @@ Test(http_response, nothing_can_be_injected)
 
 Test(http_response, statuses_are_checked)
 {
-	static const char *const bad[] = { "", "20", "OK", "2000", "200\tOK", "099 x", "200 a\r\nX: b", "200 a\nb", "-20 x", " 200", "2OO OK" };
+	static const char *const bad[] = { "",         "20",    "OK",   "2000",  "200\tOK", "099 x", "200 a\r\nX: b",
+		                           "200 a\nb", "-20 x", " 200", "2OO OK" };
 	struct http_response response;
 
 	http_response_init(&response);
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		cr_expect_eq(http_response_status(&response, span_from_str(bad[i])), HTTP_RESPONSE_BAD_STATUS, "'%s'", bad[i]);
+		cr_expect_eq(http_response_status(&response, span_from_str(bad[i])), HTTP_RESPONSE_BAD_STATUS, "'%s'",
+		             bad[i]);
 	cr_assert_eq(http_response_status(&response, SPAN_LIT("200 a\0b")), HTTP_RESPONSE_BAD_STATUS);
 	cr_assert_eq(http_response_status(&response, SPAN_LIT("799 Sch\xf6n")), HTTP_RESPONSE_OK);
 	cr_assert_eq(response.status, 799);
@@ -238,7 +252,11 @@ Test(http_response, writes_chunk_heads)
 	static const struct {
 		uint64_t size;
 		const char *want;
-	} cases[] = { { 0, "0\r\n" }, { 10, "A\r\n" }, { 500, "1F4\r\n" }, { 65536, "10000\r\n" }, { UINT64_MAX, "FFFFFFFFFFFFFFFF\r\n" } };
+	} cases[] = { { 0, "0\r\n" },
+		      { 10, "A\r\n" },
+		      { 500, "1F4\r\n" },
+		      { 65536, "10000\r\n" },
+		      { UINT64_MAX, "FFFFFFFFFFFFFFFF\r\n" } };
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		char text[24];
