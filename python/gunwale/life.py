@@ -62,10 +62,11 @@ class _Signals:
 
     def __init__(self, worker):
         self.worker = worker
+        self.worker._is_loading = True
 
     def drain(self, _number, _frame):
         self.worker.alive = False
-        if not _gunwale.is_running():
+        if self.worker._is_loading:
             sys.exit(0)  # nothing was accepted yet: do not finish an import for nobody
 
     def quit(self, _number, _frame):
@@ -123,11 +124,13 @@ def load(worker):
     random.seed()
     worker.wsgi = worker.app.wsgi()
     hooks.call("post_worker_init", worker)
+    worker._is_loading = False
     worker.booted = True
 
 
 def leave(worker):
     """worker_exit hook and exit handlers; a failure here changes nothing any more."""
+    worker._is_loading = False
     try:
         hooks.call("worker_exit", worker.server, worker)
     except BaseException:

@@ -100,6 +100,26 @@ void *boot_new_worker(uint32_t serial, uint64_t request_limit)
 	return worker;
 }
 
+/* A signal may arrive before a step's own care begins or after it ended; its handler leaves by SystemExit. */
+static long explain_step_error(void)
+{
+	PyObject *error, *value;
+	long code = EXIT_OK;
+
+	if (!PyErr_ExceptionMatches(PyExc_SystemExit)) {
+		pyerr_log(LOG_ERROR, "Exception in worker process");
+		return EXIT_WORKER_BOOT;
+	}
+	error = py_error_take();
+	value = PyObject_GetAttrString(error, "code");
+	if (value != NULL && PyLong_Check(value))
+		code = PyLong_AsLong(value) & 0xff;
+	PyErr_Clear();
+	Py_XDECREF(value);
+	Py_XDECREF(error);
+	return code;
+}
+
 int boot_worker_step(const char *function, void *worker_object)
 {
 	PyObject *module = PyImport_ImportModule("gunwale.life");
@@ -110,10 +130,8 @@ int boot_worker_step(const char *function, void *worker_object)
 		answer = PyObject_CallMethod(module, function, "(O)", (PyObject *)worker_object);
 	if (answer != NULL)
 		code = PyLong_AsLong(answer);
-	if (PyErr_Occurred()) {
-		pyerr_log(LOG_ERROR, "Exception in worker process");
-		code = EXIT_WORKER_BOOT;
-	}
+	if (PyErr_Occurred())
+		code = explain_step_error();
 	Py_XDECREF(answer);
 	Py_XDECREF(module);
 	return (int)code;

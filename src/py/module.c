@@ -82,11 +82,6 @@ static PyObject *module_quit(PyObject *self ATTR_UNUSED, PyObject *args)
 	Py_RETURN_NONE;
 }
 
-static PyObject *module_is_running(PyObject *self ATTR_UNUSED, PyObject *args ATTR_UNUSED)
-{
-	return PyBool_FromLong(calls.is_running != NULL && calls.is_running(calls.context));
-}
-
 static PyObject *module_wake_fd(PyObject *self ATTR_UNUSED, PyObject *args ATTR_UNUSED)
 {
 	return PyLong_FromLong(calls.wake_fd != NULL ? calls.wake_fd(calls.context) : -1);
@@ -221,7 +216,6 @@ static PyMethodDef methods[] = {
 	{ "log_fd", module_log_fd, METH_NOARGS, NULL },
 	{ "drain", module_drain, METH_NOARGS, NULL },
 	{ "quit", module_quit, METH_VARARGS, NULL },
-	{ "is_running", module_is_running, METH_NOARGS, NULL },
 	{ "wake_fd", module_wake_fd, METH_NOARGS, NULL },
 	{ "request_count", module_request_count, METH_NOARGS, NULL },
 	{ "beat", module_beat, METH_NOARGS, NULL },

@@ -10,7 +10,6 @@
  *   log_raw(text)              text as it is, on the same fd
  *   log_is_on(level), log_fd()
  *   drain(), quit(exit_code)   what the worker's loop shall do; no effect in a template
- *   is_running()               the worker's loop runs
  *   wake_fd()                  where signal.set_wakeup_fd() shall write; -1 in a template
  *   request_count()            requests begun by this worker
  *   beat(), last_beat()        the sign of life, seconds of the monotonic clock
@@ -26,7 +25,6 @@
 struct module_calls {
 	void (*drain)(void *context);
 	void (*quit)(void *context, int exit_code);
-	bool (*is_running)(void *context);
 	int (*wake_fd)(void *context);
 	uint64_t (*request_count)(void *context);
 	void (*beat)(void *context);

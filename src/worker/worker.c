@@ -86,11 +86,6 @@ static void call_quit(void *context, int exit_code)
 	give_order(worker, WORKER_QUIT);
 }
 
-static bool call_is_running(void *context)
-{
-	return ((const struct worker *)context)->is_running;
-}
-
 static int call_wake_fd(void *context)
 {
 	return ((const struct worker *)context)->wake_write_fd;
@@ -130,7 +125,6 @@ static void connect_python(struct worker *worker)
 	const struct module_calls calls = {
 		.drain = call_drain,
 		.quit = call_quit,
-		.is_running = call_is_running,
 		.wake_fd = call_wake_fd,
 		.request_count = call_request_count,
 		.beat = call_beat,
@@ -227,9 +221,7 @@ static int run_loop(struct worker *worker)
 	}
 	set_phase(worker, PHASE_SERVE);
 	tell_master(worker, MESSAGE_ready);
-	worker->is_running = true;
 	int code = found->run(worker);
-	worker->is_running = false;
 	/* A signal's exception may also have ended the loop from inside, before it could say so. */
 	return worker->order == WORKER_QUIT ? worker->exit_code : code;
 }

@@ -44,7 +44,6 @@ struct worker {
 	int wake_write_fd;
 	int order;               /* enum worker_order; only ever rises */
 	int exit_code;
-	bool is_running;         /* the loop of its class runs: SIGTERM drains; before, it leaves at once */
 	bool has_said_leaving;
 };
 

@@ -527,6 +527,33 @@ def test_term_while_loading_leaves_without_finishing_the_import(begin):
     assert worker.exit_code() == 0
 
 
+def test_term_at_any_moment_of_the_boot_ends_well(begin):
+    master = begin()
+    master.start()
+    for delay_ms in range(30):
+        worker = master.fork()
+        time.sleep(delay_ms / 5000)  # a signal has no event to wait for: all moments of the boot are meant
+        worker.kill(signal.SIGTERM)
+        assert worker.exit_code() == 0
+    assert "[ERROR]" not in master.output()
+
+
+def test_a_second_term_does_not_cut_the_end_short(begin):
+    master = begin(gunicorn__conf__py="""
+        import atexit, os, signal
+        def worker_exit(server, worker):
+            os.kill(os.getpid(), signal.SIGTERM)
+            print("hook done")
+        def post_fork(server, worker):
+            atexit.register(print, "handler done")
+    """)
+    master.start()
+    worker = serve(master)
+    worker.kill(signal.SIGTERM)
+    assert worker.exit_code() == 0
+    assert "hook done\nhandler done\n" in master.output()
+
+
 def test_signals_of_the_master_do_not_kill_a_worker_or_the_template(begin):
     master = begin()
     master.start()
