@@ -7,10 +7,8 @@
  */
 #include "base/base.h"
 
-#include "base/check.h"
+#include "fuzz.h"
 #include "http/accesslog.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct span find_environ(void *context, struct span name)
 {
@@ -71,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err err = ERR_NONE;
 	struct buf line = BUF_NONE;
 
+	fuzz_setup();
 	struct accesslog *log = accesslog_new(format, &err);
 	CHECK((log == NULL) == err_is_set(&err));
 	if (log != NULL) {

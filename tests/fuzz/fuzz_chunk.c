@@ -7,10 +7,8 @@
  */
 #include "base/base.h"
 
-#include "base/check.h"
+#include "fuzz.h"
 #include "http/http.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct reading {
 	enum http_result result;
@@ -80,6 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct http_policy policy;
 
+	fuzz_setup();
 	http_policy_init(&policy, 4094, 3, 40);
 	struct reading whole = read_all(&policy, (const char *)data, size, size);
 	compare(&policy, (const char *)data, size, 1, &whole);
