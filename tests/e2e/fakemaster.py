@@ -30,12 +30,12 @@ SERVE, CHECK = 0, 1
 
 def _read_table(name):
     with open(os.path.join(TABLES, name), encoding="utf-8") as table:
-        return re.sub(r"/\*.*?\*/", "", table.read(), flags=re.S)
+        return re.sub(r"/\*.*?\*/", "", table.read(), flags=re.DOTALL)
 
 
 def _read_messages():
     """{name: (id, [(kind, field)])} in the order of the table; ids begin at 1."""
-    rows = re.findall(r"MESSAGE\((\w+), \w+,(.*?)\)\s*$", _read_table("messages.def"), flags=re.M)
+    rows = re.findall(r"MESSAGE\((\w+), \w+,(.*?)\)\s*$", _read_table("messages.def"), flags=re.MULTILINE)
     return {
         name: (number, re.findall(r"(U32|I32|U64|TEXT)\((\w+)\)", fields))
         for number, (name, fields) in enumerate(rows, 1)
@@ -44,7 +44,7 @@ def _read_messages():
 
 MESSAGES = _read_messages()
 HOOKS = re.findall(r"HOOK\((\w+),", _read_table("hooks.def"))
-SETTINGS = re.findall(r"^SETTING\((\w+),", _read_table("settings.def"), flags=re.M)
+SETTINGS = re.findall(r"^SETTING\((\w+),", _read_table("settings.def"), flags=re.MULTILINE)
 NUMBERS = {"U32": "=I", "I32": "=i", "U64": "=Q"}
 
 
@@ -174,7 +174,7 @@ class Master:
         return json.loads(self.link.expect("configured")["values"])
 
     def go(self, app="app:app", purpose=SERVE, **settings):
-        settings.setdefault("bind", ["127.0.0.1:%d" % self.address[1]])
+        settings.setdefault("bind", [f"127.0.0.1:{self.address[1]}"])
         self.link.send("go", [self.listener.fileno()], generation=1, purpose=purpose,
                        settings=json.dumps(settings), app=app)
 

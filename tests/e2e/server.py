@@ -71,6 +71,14 @@ def rss_bytes(pid):
     return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def libraries(pid):
+    return pathlib.Path(f"/proc/{pid}/maps").read_text()
+
+
+def has_sanitizer(pid):
+    return "libasan" in libraries(pid) or "libtsan" in libraries(pid)
+
+
 def open_fds(pid):
     """{fd: what it is}"""
     found = {}

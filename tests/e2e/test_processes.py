@@ -14,14 +14,10 @@ from server import open_fds, parent_of, processes_of_session
 pytestmark = pytest.mark.quick
 
 
-def libraries(pid):
-    return pathlib.Path(f"/proc/{pid}/maps").read_text()
-
-
 def test_no_python_in_the_master(server):
     server.start(workers=1)
-    assert "libpython" not in libraries(server.pid)
-    assert "libpython" in libraries(server.workers()[0])
+    assert "libpython" not in harness.libraries(server.pid)
+    assert "libpython" in harness.libraries(server.workers()[0])
     linked = subprocess.run(["ldd", harness.PROGRAM], stdout=subprocess.PIPE, text=True, check=True).stdout
     assert "libuv" in linked and "python" not in linked
 
@@ -104,7 +100,7 @@ def test_no_zombies(server):
 
 def test_the_master_stays_small(server):
     server.start(workers=2)
-    if "libasan" in libraries(server.pid) or "libtsan" in libraries(server.pid):
+    if harness.has_sanitizer(server.pid):
         pytest.skip("sanitizers need memory of their own")
     assert harness.rss_bytes(server.pid) < 12 * 1024 * 1024
 

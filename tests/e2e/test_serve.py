@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import pytest
 from rawclient import Closed, wait_until
-from server import SLOW, rss_bytes
+from server import SLOW, has_sanitizer, rss_bytes
 
 pytestmark = pytest.mark.quick
 
@@ -240,6 +240,8 @@ def test_malformed_chunk_ends_the_connection(bare):
 def test_large_body_streams_with_bounded_memory(shared):
     """64 MB go through; the worker never holds more than a few of them."""
     (worker,) = shared.workers()
+    if has_sanitizer(worker):
+        pytest.skip("sanitizers keep freed memory for a while")
     before = rss_bytes(worker)
     piece = os.urandom(1024 * 1024)
     check = 0
@@ -662,7 +664,7 @@ def test_slow_readers_of_a_large_stream_do_not_hold_up_others_nor_fill_memory(ba
             begun = time.monotonic()
             assert bare.get("/").body == b"hello"
             assert time.monotonic() - begun < 1.0 * SLOW
-        assert rss_bytes(worker) - before < 32 * 1024 * 1024
+        assert has_sanitizer(worker) or rss_bytes(worker) - before < 32 * 1024 * 1024
         # One of them reads on, and gets every byte.
         body = slow[3].read_exactly(64 * 1024 * 1024)
         assert zlib.crc32(body) == zlib.crc32(bytes(range(256)) * 256 * 16 * 64)
