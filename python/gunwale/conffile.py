@@ -68,9 +68,7 @@ def _run_module(name):
 def _run(location):
     if location.startswith("python:"):
         return _run_module(location[len("python:"):])
-    if location.startswith("file:"):
-        location = location[len("file:"):]
-    return _run_file(location)
+    return _run_file(location.removeprefix("file:"))
 
 
 def _describe(value):

@@ -4,6 +4,7 @@
 Each answers GO_ON or the exit code that the worker shall leave with.
 """
 
+import contextlib
 import faulthandler
 import functools
 import os
@@ -13,7 +14,8 @@ import sys
 import traceback
 
 import _gunwale
-from gunwale import applog, apploader, ending, hooks
+
+from gunwale import apploader, applog, ending, hooks
 from gunwale.template import printable
 
 GO_ON = -1
@@ -81,10 +83,8 @@ class _Signals:
         self.worker._is_alive = False
         self.worker.aborted = True
         _gunwale.last_words("aborted by the master (SIGABRT)")
-        try:
+        with contextlib.suppress(OSError, ValueError):  # the log may be what is broken
             faulthandler.dump_traceback(file=_gunwale.log_fd(), all_threads=True)
-        except Exception:
-            pass
         self._call("worker_abort")
         sys.exit(1)
 

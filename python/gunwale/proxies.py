@@ -9,6 +9,7 @@ import signal
 import socket
 
 import _gunwale
+
 from gunwale import apploader, conffile, hooks
 
 _PLAIN = (str, int, float, bool, list, tuple, dict, type(None))
@@ -25,8 +26,7 @@ def _parse_bind(text):
     for prefix in ("unix://", "unix:"):
         if text.startswith(prefix):
             return text[len(prefix):]
-    if text.startswith("tcp://"):
-        text = text[len("tcp://"):]
+    text = text.removeprefix("tcp://")
     if text.startswith("[") and "]" in text:
         host, _, rest = text[1:].partition("]")
         return host.lower(), int(rest[1:] or 8000)

@@ -14,7 +14,8 @@ import threading
 import traceback
 
 import _gunwale
-from gunwale import applog, apploader, conffile, ending, hooks, proxies
+
+from gunwale import apploader, applog, conffile, ending, hooks, proxies
 
 GO_ON = -1
 SERVE, CHECK = 0, 1

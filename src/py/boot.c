@@ -14,7 +14,7 @@
 #include "py/pyerr.h"
 #include "shared/exits.h"
 
-/* With our directory at sys.path[0] only while the package is imported: the application's own path stays as it expects it. */
+/* With our directory at sys.path[0] only while the package is imported: the application's path stays as it expects it. */
 static int import_from(PyObject *path, const char *python_dir)
 {
 	static const char *const modules[] = { "gunwale.template", "gunwale.life" };
@@ -93,7 +93,8 @@ void *boot_new_worker(uint32_t serial, uint64_t request_limit)
 	PyObject *worker = NULL;
 
 	if (module != NULL)
-		worker = PyObject_CallMethod(module, "new_worker", "(kK)", (unsigned long)serial, (unsigned long long)request_limit);
+		worker = PyObject_CallMethod(module, "new_worker", "(kK)", (unsigned long)serial,
+		                             (unsigned long long)request_limit);
 	if (worker == NULL)
 		pyerr_log(LOG_ERROR, "No object for a new worker");
 	Py_XDECREF(module);

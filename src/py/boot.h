@@ -19,7 +19,7 @@ int boot_import(const char *python_dir, struct err *err);
  */
 int boot_call_template(const char *function, char **ret_text, const char *format, ...);
 
-/* The object that hooks know as `worker`, for a worker to be forked; a new reference, NULL after an error, which is logged. */
+/* The object that hooks know as `worker`, for a worker to be forked; a new reference, NULL after a logged error. */
 void *boot_new_worker(uint32_t serial, uint64_t request_limit);
 
 /* Calls gunwale.life.FUNCTION(worker): one step in a worker's life. -1: go on; else leave with that exit code. */

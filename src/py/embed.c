@@ -124,7 +124,8 @@ int embed_find_python(const char *program, char **ret_executable, struct err *er
 	if (access(GUNWALE_DEFAULT_PYTHON, X_OK) == 0)
 		*ret_executable = xstrdup(GUNWALE_DEFAULT_PYTHON);
 	else
-		result = err_set_errno(err, -errno, "the Python that gunwale was built for is gone: %s", GUNWALE_DEFAULT_PYTHON);
+		result = err_set_errno(err, -errno, "the Python that gunwale was built for is gone: %s",
+		                       GUNWALE_DEFAULT_PYTHON);
 out:
 	free(parent);
 	free(directory);

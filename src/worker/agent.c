@@ -2,7 +2,7 @@
 /*
  * agent.c - a C thread in each worker that never needs the GIL.
  *
- * Started by worker.c after the fork. Must not call Python, must not allocate and must not take a lock that the other threads
+ * Started by worker.c after the fork. Must not call Python, not allocate and not take a lock that the other threads
  * may hold: they may be stuck.
  */
 #include "base/base.h"

@@ -12,8 +12,8 @@
 struct agent;
 
 /*
- * Starts the thread, with all signals blocked so that Python's main thread gets them. link_fd stays the caller's and must stay
- * open. name is for the log line. NULL with errno set when there can be no thread. It ends with the process.
+ * Starts the thread, with all signals blocked so that Python's main thread gets them. link_fd stays the caller's and must
+ * stay open. name is for the log line. NULL with errno set when there can be no thread. It ends with the process.
  */
 struct agent *agent_new(int link_fd, const char *name);
 

@@ -10,8 +10,8 @@
 #include "worker/template.h"
 
 /*
- * Carries out a message `fork_worker`, of which it takes the link: runs pre_fork, forks, tells the master how it went. In the
- * worker it never returns. GIL held. TEMPLATE_STAYS, or the exit code when the master is gone.
+ * Carries out a message `fork_worker`, of which it takes the link: runs pre_fork, forks, tells the master how it went. In
+ * the worker it never returns. GIL held. TEMPLATE_STAYS, or the exit code when the master is gone.
  */
 int birth_of_worker(struct template *self, struct message *message);
 

@@ -9,8 +9,8 @@
 
 /*
  * Forks twice, so that the grandchild becomes the child of the master (a subreaper) and not ours. In the grandchild, once
- * getppid() is master_pid, calls `run` with the GIL held and all signals blocked; run never returns. GIL held at entry, Python's
- * at-fork functions are called as os.fork() does.
+ * getppid() is master_pid, calls `run` with the GIL held and all signals blocked; run never returns. GIL held at entry,
+ * Python's at-fork functions are called as os.fork() does.
  * Returns the grandchild's pid, or -errno when the kernel has no process for us (-EAGAIN, -ENOMEM): nothing was left behind.
  */
 pid_t fork_grandchild(pid_t master_pid, void (*run)(void *context) ATTR_NORETURN, void *context);

@@ -10,7 +10,8 @@
 
 /*
  * Group first, then user; -1 and 0 mean "leave", as does what we are already. Supplementary groups stay, or with init_groups
- * become those of the user. All threads of the process. For good: root's rights cannot come back. 0 or -errno with a sentence.
+ * become those of the user. All threads of the process.
+ * For good: root's rights cannot come back. 0 or -errno with a sentence.
  */
 int privs_drop(long uid, long gid, bool init_groups, struct err *err);
 /* Gives a log file to that user, so that a worker can open it again later. No effect unless we are root, or on no file. */

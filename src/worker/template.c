@@ -96,6 +96,11 @@ static void take_listeners(struct template *self, struct message *message)
 	}
 }
 
+static bool is_set(const char *text)
+{
+	return text != NULL && text[0] != '\0';
+}
+
 static int take_settings(struct template *self, const struct message_go *go, struct err *err)
 {
 	int result = settings_init(&self->settings, false, err);
@@ -106,8 +111,7 @@ static int take_settings(struct template *self, const struct message_go *go, str
 	self->generation = go->generation;
 	result = settings_from_json(&self->settings, go->settings, SOURCE_FILE, err);
 	free(self->name);
-	self->name = xstrdup(self->settings.proc_name != NULL && self->settings.proc_name[0] != '\0' ? self->settings.proc_name
-	                                                                                             : go->app);
+	self->name = xstrdup(is_set(self->settings.proc_name) ? self->settings.proc_name : go->app);
 	return result;
 }
 

@@ -215,9 +215,9 @@ static int run_loop(struct worker *worker)
 {
 	const struct worker_class *found = worker_classes;
 
-	for (const struct worker_class *class = worker_classes; class->name != NULL; class++) {
-		if (worker->settings->worker_class != NULL && strcmp(class->name, worker->settings->worker_class) == 0)
-			found = class;
+	for (const struct worker_class *row = worker_classes; row->name != NULL; row++) {
+		if (worker->settings->worker_class != NULL && strcmp(row->name, worker->settings->worker_class) == 0)
+			found = row;
 	}
 	set_phase(worker, PHASE_SERVE);
 	tell_master(worker, MESSAGE_ready);
@@ -236,7 +236,7 @@ void worker_main(struct worker *worker)
 		code = run_loop(worker);
 	set_phase(worker, PHASE_EXIT);
 	log_info("Worker exiting (pid: %ld)", (long)getpid());
-	/* Hooks, threads, atexit and flushing happen in Python; tearing the interpreter down would only touch all its memory. */
+	/* Hooks, threads, atexit and flushing happen in Python; to tear the interpreter down would only touch its memory. */
 	(void)boot_worker_step("leave", worker->proxy);
 	exit(code);
 }

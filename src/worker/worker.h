@@ -27,22 +27,22 @@ struct worker {
 	const struct settings *settings;
 	struct board *board;
 	struct board_line *line;
-	struct link link;        /* to the master; owned */
+	struct link link;          /* to the master; owned */
 	uint32_t slot;
-	uint32_t serial;         /* gunicorn: worker.age */
+	uint32_t serial;           /* gunicorn: worker.age */
 	uint32_t generation;
-	const int *listen_fds;   /* borrowed from the template's memory; non-blocking */
+	const int *listen_fds;     /* borrowed from the template's memory; non-blocking */
 	size_t listen_count;
-	struct outlet *access_log; /* opened by the template and borrowed from it; NULL: none. worker_tick() may reopen it (USR1) */
-	int wake_fd;             /* non-blocking; readable when a signal arrived: call worker_woken(), then worker_tick() */
-	uint64_t request_limit;  /* 0: none */
+	struct outlet *access_log; /* borrowed from the template's memory; NULL: none. SIGUSR1 reopens it in worker_tick() */
+	int wake_fd;               /* non-blocking; readable when a signal arrived: worker_woken(), then worker_tick() */
+	uint64_t request_limit;    /* 0: none */
 	bool has_asked_recycle;
 	struct agent *agent;
-	void *app;               /* PyObject *: the WSGI callable; strong */
-	void *proxy;             /* PyObject *: the `worker` object that hooks see; strong */
+	void *app;                 /* PyObject *: the WSGI callable; strong */
+	void *proxy;               /* PyObject *: the `worker` object that hooks see; strong */
 	/* private to worker.c */
 	int wake_write_fd;
-	int order;               /* enum worker_order; only ever rises */
+	int order;                 /* enum worker_order; only ever rises */
 	int exit_code;
 	bool has_said_leaving;
 };
@@ -60,8 +60,8 @@ void worker_woken(struct worker *worker);
 /* A sign of life alone; any thread, no GIL needed. For waits inside a request whose slowness is the client's. */
 void worker_beat(struct worker *worker);
 /*
- * Call just before a request is handed to the application (GIL held): counts it, and at the request limit asks the master for
- * a successor (once). The worker goes on serving until it is told to retire.
+ * Call just before a request is handed to the application (GIL held): counts it, and at the request limit asks the master
+ * for a successor (once). The worker goes on serving until it is told to retire.
  */
 void worker_count_request(struct worker *worker);
 
