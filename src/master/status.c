@@ -297,7 +297,7 @@ void status_on_time(struct master *master, uint64_t now_ms)
 	struct status *status = &master->status;
 	const struct settings *settings = &master->settings;
 
-	if (settings->status_file == NULL || !master->is_up) {
+	if (settings->status_file == NULL || !master->is_up || master->stop.state == STOP_DONE) {
 		status->next_ms = 0;
 		return;
 	}
@@ -328,6 +328,9 @@ void status_write_last(struct master *master)
 
 	if (path == NULL || !master->is_up)
 		return;
+	/* A write that is under way would put an older state over this one. */
+	while (master->status.is_writing && uv_run(&master->loop, UV_RUN_ONCE) != 0)
+		;
 
 	char *text = status_render(master);
 
