@@ -151,7 +151,7 @@ enum http_result http_body_read(struct http_body *body, const char *data, size_t
 
 struct http_response {
 	/* Set by the caller before http_response_head(). */
-	int version_minor; /* of the request: 1.<minor>; gunicorn answers with the request's version */
+	int version_minor;        /* of the request; answered is HTTP/1.0 or HTTP/1.1 */
 	bool is_head;      /* request method was HEAD */
 	bool must_close;   /* the server wants to close, or the request does */
 	/* Found out by http_response_status() and http_response_field(). */

@@ -137,7 +137,8 @@ void http_response_head(struct http_response *response, struct span status, stru
 	char version[] = "HTTP/1.0 ";
 
 	decide_framing(response);
-	version[7] = (char)('0' + response->version_minor);
+	/* RFC 9110 2.5: never a version that we do not know. (gunicorn echoes 1.2.) */
+	version[7] = response->version_minor > 0 ? '1' : '0';
 	buf_reserve(head, status.len + server.len + date.len + fields.len + HEAD_EXTRA);
 	put(head, span_of(version, 9));
 	/* RFC 9112 4: the space behind the code stands even without a reason. */

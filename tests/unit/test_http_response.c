@@ -122,6 +122,17 @@ Test(http_response, without_chunks_the_connection_ends_the_body)
 	end(&scene);
 }
 
+Test(http_response, never_claims_a_version_that_is_none)
+{
+	struct scene scene;
+
+	start(&scene, "200 OK");
+	scene.response.version_minor = 2;
+	cr_assert_not_null(strstr(finish(&scene, "200 OK"), "HTTP/1.1 200 OK\r\n"));
+	cr_assert(scene.response.is_chunked);
+	end(&scene);
+}
+
 Test(http_response, closes_when_it_must)
 {
 	struct scene scene;
