@@ -7,8 +7,8 @@ import _gunwale
 
 PARAMETERS = {name: parameters for name, parameters, _process in _gunwale.hooks}
 
-# These need request and response objects, which do not exist yet.
-NOT_CALLED_YET = ("pre_request", "post_request", "ssl_context")
+# This needs TLS.
+NOT_CALLED_YET = ("ssl_context",)
 
 _defined = {}
 

@@ -82,6 +82,7 @@ static void release_objects(struct exchange *exchange)
 	Py_CLEAR(exchange->input);
 	Py_CLEAR(exchange->start_response);
 	Py_CLEAR(exchange->environ);
+	Py_CLEAR(exchange->req);
 	Py_CLEAR(exchange->context);
 }
 
@@ -137,6 +138,37 @@ static void close_result(struct exchange *exchange)
 	}
 }
 
+static int call_pre_request(struct exchange *exchange)
+{
+	struct conn *conn = exchange->conn;
+	struct service *service = conn->service;
+	bool must_close = false;
+
+	/* gunicorn's own pre_request does just that. */
+	if (log_is_on(LOG_DEBUG))
+		log_debug("%.*s %.*s", SPAN_ARG(conn->request.method), SPAN_ARG(conn->request.path));
+	if (LIKELY(service->hooks.begin == NULL))
+		return 0;
+	if (!enter(exchange))
+		return -1;
+	exchange->req = reqhooks_begin(&service->hooks, exchange->environ, &conn->request, &must_close);
+	leave(exchange);
+	conn->must_close = conn->must_close || must_close;
+	return exchange->req != NULL ? 0 : -1;
+}
+
+static void call_post_request(struct exchange *exchange)
+{
+	if (LIKELY(exchange->req == NULL) || !enter(exchange)) {
+		PyErr_Clear();
+		return;
+	}
+	if (reqhooks_end(&exchange->conn->service->hooks, exchange->req, exchange->environ, &exchange->reply,
+	                 exchange->body_bytes) < 0)
+		pyerr_log(LOG_ERROR, "Exception in post_request hook");
+	leave(exchange);
+}
+
 /* Everything is said: book-keeping, and the exchange goes back to the pool. */
 static void finish(struct exchange *exchange)
 {
@@ -145,6 +177,7 @@ static void finish(struct exchange *exchange)
 
 	close_result(exchange);
 	record_response(exchange);
+	call_post_request(exchange);
 	service->now_ms = clock_ms();
 	SERVICE_COUNT(service, requests_active, (uint64_t)-1);
 	board_request_end(service->worker->line, exchange->board_entry);
@@ -416,7 +449,7 @@ void exchange_start(struct conn *conn)
 	SERVICE_COUNT(service, requests_active, 1);
 	exchange->board_entry = board_request_begin(line, service->now_ms, 0, request->method.at, request->method.len,
 	                                            request->path.at, request->path.len);
-	if (prepare(exchange) < 0 || call_application(exchange) < 0)
+	if (prepare(exchange) < 0 || call_pre_request(exchange) < 0 || call_application(exchange) < 0)
 		fail(exchange);
 	else
 		(void)respond_begin_file(exchange);

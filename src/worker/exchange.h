@@ -25,6 +25,7 @@ struct exchange {
 	PyObject *input;
 	PyObject *start_response;
 	PyObject *environ;
+	PyObject *req;       /* of pre_request and post_request; NULL: no such hook, or it failed */
 	PyObject *context;   /* contextvars.Context: suspended responses do not see each other's */
 	uint64_t started_us;
 	uint64_t remaining;  /* of the application's Content-Length */

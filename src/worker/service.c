@@ -131,7 +131,8 @@ static int prepare_python(struct service *service, struct err *err)
 	};
 
 	if (input_setup() < 0 || start_response_setup() < 0 || result_setup() < 0 || filewrapper_setup() < 0 ||
-	    environ_kit_init(&service->kit, &options) < 0 || trust_init(&service->trust, service->settings) < 0)
+	    environ_kit_init(&service->kit, &options) < 0 || trust_init(&service->trust, service->settings) < 0 ||
+	    reqhooks_init(&service->hooks, service->worker->proxy) < 0)
 		return pyerr_to_err(err, -EINVAL);
 	return 0;
 }
@@ -178,6 +179,7 @@ void service_release(struct service *service)
 	trust_release(&service->trust);
 	access_release(&service->access);
 	environ_kit_release(&service->kit);
+	reqhooks_release(&service->hooks);
 	poller_release(&service->poller);
 }
 

@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "http/http.h"
 #include "py/environ.h"
+#include "py/reqhooks.h"
 #include "worker/access.h"
 #include "worker/poller.h"
 #include "worker/trust.h"
@@ -59,6 +60,7 @@ struct service {
 	struct trust trust;
 	struct access access;
 	struct environ_kit kit;
+	struct reqhooks hooks;
 	struct service_listener *listeners;
 	size_t listener_count;
 	struct list turns;     /* struct turn: first come, first served */
