@@ -59,6 +59,7 @@ static void set_policy(struct http_policy *policy, const struct settings *settin
 	policy->permit_obsolete_folding = settings->permit_obsolete_folding;
 	policy->strip_header_spaces = settings->strip_header_spaces;
 	policy->permit_unconventional_method = settings->permit_unconventional_http_method;
+	policy->permit_missing_host = settings->permit_missing_host;
 	policy->permit_unconventional_version = settings->permit_unconventional_http_version;
 	policy->casefold_method = settings->casefold_http_method;
 	policy->header_map = (enum http_header_map)settings->header_map;
