@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "py/py.h"
 #include "shared/exits.h"
@@ -138,14 +139,19 @@ static int turn(struct service *service)
 	return 0;
 }
 
-/* Whoever has knocked before the doors closed is let in when nobody else will be there to do it. */
-static void accept_queued(struct service *service)
+/*
+ * The whole service stops: whoever has knocked before the doors closed is let in, later ones are refused at once, by the kernel.
+ * The socket itself lives until the last process has done the same, so that nobody gets lost between two of them.
+ */
+static void close_listeners(struct service *service)
 {
 	struct conn *conn;
 
-	for (size_t i = 0; i < service->listener_count; i++)
+	for (size_t i = 0; i < service->listener_count; i++) {
 		while (conn_accept(service, &service->listeners[i], &conn) == 0)
 			service_queue(service, &conn->turn);
+		fd_close(&service->listeners[i].fd);
+	}
 }
 
 static void begin_drain(struct service *service)
@@ -154,7 +160,7 @@ static void begin_drain(struct service *service)
 	service->is_draining = true;
 	update_listeners(service);
 	if (atomic_load_explicit(&service->worker->board->head->is_stopping, memory_order_relaxed) != 0)
-		accept_queued(service);
+		close_listeners(service);
 	LIST_EACH(&service->conns, link)
 		conn_drain(LIST_ENTRY(link, struct conn, link));
 }

@@ -31,7 +31,7 @@ struct worker {
 	uint32_t slot;
 	uint32_t serial;           /* gunicorn: worker.age */
 	uint32_t generation;
-	const int *listen_fds;     /* borrowed from the template's memory; non-blocking */
+	const int *listen_fds;     /* borrowed from the template's memory; non-blocking; the loop closes them when all stops */
 	size_t listen_count;
 	struct outlet *access_log; /* borrowed from the template's memory; NULL: none. SIGUSR1 reopens it in worker_tick() */
 	int wake_fd;               /* non-blocking; readable when a signal arrived: worker_woken(), then worker_tick() */

@@ -474,10 +474,10 @@ def test_the_application_can_be_replaced_in_post_fork(begin):
     assert master.ask().endswith("\r\n\r\nother")
 
 
-def test_request_hooks_are_named_as_missing(begin):
-    master = begin(gunicorn__conf__py="def pre_request(worker, req):\n    pass\n")
+def test_the_tls_hook_is_named_as_missing(begin):
+    master = begin(gunicorn__conf__py="def ssl_context(config, default):\n    pass\n")
     master.start()
-    assert "[WARNING] These hooks are defined but not called yet: pre_request" in master.output()
+    assert "[WARNING] These hooks are defined but not called yet: ssl_context" in master.output()
 
 
 # Signals

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: MIT
+"""What the event loop promises between requests: context, trust, fairness, the last moments of a connection."""
+
+import time
+
+import pytest
+from rawclient import Closed, wait_until
+
+PROXY = {"X-Forwarded-Proto": "https"}
+
+
+def write_app(server):
+    server.write(
+        "own.py",
+        """
+        import contextvars, gzip, io, time
+
+        owner = contextvars.ContextVar("owner", default="nobody")
+
+        def app(environ, start_response):
+            path = environ["PATH_INFO"]
+            if path == "/context":
+                found = owner.get()
+                owner.set(environ["QUERY_STRING"])
+                start_response("200 OK", [])
+                return stream(found, environ["QUERY_STRING"])
+            if path == "/gzip":
+                packed = io.BytesIO(gzip.compress(b"plain text"))
+                with open("packed.gz", "wb") as file:
+                    file.write(packed.getvalue())
+                start_response("200 OK", [])
+                return environ["wsgi.file_wrapper"](gzip.open("packed.gz"))
+            if path == "/endless":
+                start_response("200 OK", [])
+                return endless()
+            if path == "/bad-second":
+                start_response("200 OK", [])
+                return [b"fine", "not bytes"]
+            start_response("200 OK", [("Content-Length", "2")])
+            return [b"ok"]
+
+        def stream(found, mine):
+            yield b"found " + found.encode() + b"\\n"
+            for _ in range(300):
+                yield b"x" * 65536 if owner.get() == mine else b"STOLEN"
+            yield b"end"
+
+        def endless():
+            while True:
+                yield b"y"
+        """,
+    )
+    return server
+
+
+def test_suspended_responses_keep_their_own_context_variables(server):
+    write_app(server).start("own:app", workers=1)
+    clients = [server.raw(receive_buffer=4096) for _ in range(3)]
+    for number, client in enumerate(clients):
+        client.send_request(target=f"/context?client{number}", headers={"Connection": "close"})
+        assert server.get("/").body == b"ok"
+    for client in clients:
+        body = client.read_response().body
+        assert body.startswith(b"found nobody\n") and body.endswith(b"end") and b"STOLEN" not in body
+        assert len(body) == 13 + 300 * 65536 + 3
+        client.close()
+
+
+def test_an_endless_stream_to_a_fast_reader_leaves_time_for_others(server):
+    write_app(server).start("own:app", workers=1)
+    with server.raw() as greedy:
+        greedy.send_request(target="/endless")
+        greedy.read_head()
+        for _ in range(5):
+            started = time.monotonic()
+            greedy.more()
+            assert server.get("/").body == b"ok"
+            assert time.monotonic() - started < 5
+
+
+def test_a_list_that_fails_later_is_a_clean_500(server):
+    write_app(server).start("own:app", workers=1)
+    assert server.get("/bad-second").code == 500
+
+
+def test_file_wrapper_of_a_packed_file_sends_what_read_gives(server):
+    write_app(server).start("own:app", workers=1)
+    assert server.get("/gzip").body == b"plain text"
+
+
+@pytest.mark.parametrize(
+    "trusted, headers, scheme",
+    [
+        ("127.0.0.1", PROXY, "https"),
+        ("127.0.0.0/8", PROXY, "https"),
+        ("*", PROXY, "https"),
+        ("10.0.0.0/8", PROXY, "http"),
+        ("127.0.0.1", {"X-Forwarded-Proto": "HTTPS"}, "http"),
+        ("127.0.0.1", {"X-Forwarded-Ssl": "on"}, "https"),
+    ],
+)
+def test_scheme_headers_count_only_from_trusted_peers(server, trusted, headers, scheme):
+    server.start(args=["--forwarded-allow-ips", trusted])
+    assert server.get("/environ", headers=headers).json()["wsgi.url_scheme"] == scheme
+
+
+def test_scheme_headers_that_disagree_are_refused(server):
+    server.start()
+    assert server.get("/", headers={"X-Forwarded-Proto": "https", "X-Forwarded-Ssl": "off"}).code == 400
+
+
+def test_script_name_of_a_trusted_proxy(server):
+    server.start()
+    environ = server.get("/under/environ", headers={"SCRIPT_NAME": "/under"})
+    assert environ.code == 200
+    assert (environ.json()["SCRIPT_NAME"], environ.json()["PATH_INFO"]) == ("/under", "/environ")
+    assert server.get("/other", headers={"SCRIPT_NAME": "/under"}).code == 500
+
+
+def test_connections_are_spread_evenly_over_idle_workers(server):
+    server.start(workers=4)
+    counts = {}
+    for _ in range(80):
+        pid = server.get("/pid").body
+        counts[pid] = counts.get(pid, 0) + 1
+    assert len(counts) == 4 and min(counts.values()) >= 10
+
+
+def test_more_connections_than_worker_connections_wait_their_turn(server):
+    server.start(workers=1, args=["--worker-connections", "2"])
+    held = [server.raw() for _ in range(2)]
+    for client in held:
+        assert client.request().code == 200
+    with server.raw() as waiting:
+        waiting.send_request()
+        assert not waiting.is_closed_by_server()
+        held[0].close()
+        assert waiting.read_response().code == 200
+    held[1].close()
+
+
+def test_keepalive_0_closes_each_connection(server):
+    server.start(args=["--keep-alive", "0"])
+    with server.raw() as client:
+        assert client.request().header("Connection") == "close"
+        client.expect_close()
+
+
+def test_graceful_stop_answers_a_kept_client_that_is_just_sending(server):
+    """A client that sends within the last quarter of a second gets its answer, told to close; it never meets a reset."""
+    server.start(workers=1, args=["--keep-alive", "30"])
+    with server.raw() as client:
+        response = client.request()
+        server.signal("TERM")
+        try:
+            while response.header("Connection") != "close":
+                response = client.request()
+        except Closed as closed:
+            pytest.fail(f"the connection was closed under the request: {closed}")
+        assert response.code == 200 and response.header("Connection") == "close"
+        client.expect_close()
+    server.wait_exit(0)
+
+
+def test_graceful_stop_finishes_heads_bodies_and_streams_that_have_begun(server):
+    server.start(workers=1)
+    head, body, stream = server.raw(), server.raw(), server.raw(receive_buffer=4096)
+    head.send("GET / HTTP/1.1\r\nHo")
+    body.send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\na")
+    stream.send_request(target="/big?mb=20")
+    stream.read_head()
+    server.signal("TERM")
+    wait_until(lambda: not server.can_connect())
+    head.send("st: x\r\n\r\n")
+    assert head.read_response().header("Connection") == "close"
+    body.send("bcd")
+    assert body.read_response().body == b"abcd"
+    assert len(stream.read_to_end()) >= 20 << 20
+    for client in (head, body, stream):
+        client.close()
+    server.wait_exit(0)
