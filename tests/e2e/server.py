@@ -71,6 +71,13 @@ def rss_bytes(pid):
     return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def title(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
+    except OSError:
+        return ""
+
+
 def libraries(pid):
     return pathlib.Path(f"/proc/{pid}/maps").read_text()
 
@@ -268,7 +275,13 @@ class Server:
         return sorted(pid for pid in processes_of_session(self.pid) if parent_of(pid) == self.pid)
 
     def template(self):
-        (pid,) = set(self.children()) - {row["pid"] for row in self.status()["workers"]}
+        """Pid of the one template."""
+
+        def found():
+            pids = [pid for pid in self.children() if "template" in title(pid)]
+            return pids if len(pids) == 1 else None
+
+        (pid,) = wait_until(found, 15 * SLOW, what="one template")
         return pid
 
     def wait_workers(self, count, timeout=20):

@@ -164,6 +164,8 @@ def test_hooks_run_in_gunicorns_order(server):
         "post_worker_init": "worker",
         "worker_int": "worker",
         "worker_abort": "worker",
+        "pre_request": "worker, req",
+        "post_request": "worker, req, environ, resp",
         "child_exit": "server, worker",
         "worker_exit": "server, worker",
         "nworkers_changed": "server, new, old",
@@ -182,6 +184,8 @@ def test_hooks_run_in_gunicorns_order(server):
         "pre_fork",
         "post_fork",
         "post_worker_init",
+        "pre_request",
+        "post_request",
         "worker_exit",
         "child_exit",
         "on_exit",
@@ -202,6 +206,12 @@ def test_what_hooks_see(server):
 
         def when_ready(server):
             server.log.info("ready with %s", server.cfg.workers)
+
+        def pre_request(worker, req):
+            worker.log.info("%s %s", req.method, req.path)
+
+        def post_request(worker, req, environ, resp):
+            worker.log.info("answered %s", resp.status_code)
         """
     )
     (worker,) = server.workers()
@@ -209,6 +219,8 @@ def test_what_hooks_see(server):
     server.wait_log(rf"\[{worker}\] \[INFO\] forked {worker} age 1$")
     server.wait_log(rf"\[{worker}\] \[WARNING\] loaded True$")
     server.wait_log(r"\[INFO\] ready with 1$")
+    server.wait_log(rf"\[{worker}\] \[INFO\] GET /pid$")
+    server.wait_log(rf"\[{worker}\] \[INFO\] answered 200$")
 
 
 def test_worker_alive_false_recycles(server):

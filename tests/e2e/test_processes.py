@@ -2,14 +2,13 @@
 """Processes from outside: what is linked, what is open, what stays."""
 
 import os
-import pathlib
 import subprocess
 
 import pytest
 import server as harness
 from load import Load
 from rawclient import wait_until
-from server import open_fds, parent_of, processes_of_session
+from server import open_fds, parent_of, processes_of_session, title
 
 pytestmark = pytest.mark.quick
 
@@ -107,9 +106,6 @@ def test_the_master_stays_small(server):
 
 def test_process_titles(server):
     server.start(workers=1, args=["--name", "my-site"])
-
-    def title(pid):
-        return pathlib.Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
 
     assert title(server.pid) == "gunwale: master [my-site]"
     assert title(server.workers()[0]) == "gunwale: worker [my-site]"

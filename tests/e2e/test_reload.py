@@ -176,7 +176,7 @@ def test_many_hups_at_once_end_in_one_healthy_generation(server):
     server.wait_workers(2)
     reload(server)
     assert server.get("/").code == 200
-    assert len(server.children()) == 3, "two workers and one template"
+    wait_until(lambda: len(server.children()) == 3, what="two workers and one template")
 
 
 def test_term_in_the_middle_of_a_reload(server):

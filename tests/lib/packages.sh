@@ -64,5 +64,9 @@ build() {
 		}
 		printf '%s' "$*" >"$folder/arguments"
 	fi
-	make -C "$folder" -j"$(nproc)" -s all
+	say "make (in $folder)"
+	make -C "$folder" -j"$(nproc)" all >"$folder/make.out" 2>&1 || {
+		grep -E 'error|Error|warning' "$folder/make.out" | head -40
+		die "make failed, see $folder/make.out"
+	}
 }
