@@ -2,8 +2,8 @@
 /*
  * environ.c - struct http_request into the environ of PEP 3333.
  *
- * Called by worker/exchange.c for every request: one dict copy, and one str for each value that the client gave. Decides nothing
- * about trust: fields that the application must not see have been taken out of the request before.
+ * Called by worker/exchange.c for every request: one dict copy, and one str for each value that the client gave. Decides
+ * nothing about trust: fields that the application must not see have been taken out of the request before.
  */
 #include "base/base.h"
 
@@ -14,18 +14,19 @@
 #include "py/filewrapper.h"
 
 /* Keys that every environ has, or that are set one by one. */
-#define KEYS(KEY)                                                                                                             \
-	KEY(REQUEST_METHOD)                                                                                                   \
-	KEY(QUERY_STRING)                                                                                                     \
-	KEY(RAW_URI)                                                                                                          \
-	KEY(SERVER_PROTOCOL)                                                                                                  \
-	KEY(REMOTE_ADDR)                                                                                                      \
-	KEY(REMOTE_PORT)                                                                                                      \
-	KEY(SERVER_NAME)                                                                                                      \
-	KEY(SERVER_PORT)                                                                                                      \
-	KEY(PATH_INFO)                                                                                                        \
+#define KEYS(KEY)                                                                                                           \
+	KEY(REQUEST_METHOD)                                                                                                 \
+	KEY(QUERY_STRING)                                                                                                   \
+	KEY(RAW_URI)                                                                                                        \
+	KEY(SERVER_PROTOCOL)                                                                                                \
+	KEY(REMOTE_ADDR)                                                                                                    \
+	KEY(REMOTE_PORT)                                                                                                    \
+	KEY(SERVER_NAME)                                                                                                    \
+	KEY(SERVER_PORT)                                                                                                    \
+	KEY(PATH_INFO)                                                                                                      \
 	KEY(SCRIPT_NAME)
 
+/* clang-format off */
 enum key_id {
 #define KEY(name) KEY_##name,
 	KEYS(KEY)
@@ -42,6 +43,7 @@ static const char *const key_texts[KEY_MAX] = {
 	[KEY_INPUT] = "wsgi.input",
 	[KEY_SCHEME] = "wsgi.url_scheme",
 };
+/* clang-format on */
 
 static const char *const method_texts[] = { "GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS" };
 
@@ -91,8 +93,8 @@ static int put_take(PyObject *dict, const char *key, PyObject *value_take)
 }
 
 /*
- * A copied dict keeps the room of the original. Three keys more than the base needs, set and deleted, bring it to the size that
- * holds a browser's headers without growing.
+ * A copied dict keeps the room of the original. Four keys more than the base needs, set and deleted, bring it to the size
+ * that holds a browser's headers without growing.
  */
 static int make_room(PyObject *dict)
 {

@@ -19,7 +19,7 @@ struct environ_kit {
 };
 
 struct environ_options {
-	const char *software;     /* SERVER_SOFTWARE */
+	const char *software; /* SERVER_SOFTWARE */
 	bool is_multiprocess;
 	bool is_multithread;
 };
@@ -28,7 +28,7 @@ struct environ_options {
 struct environ_server {
 	PyObject *name; /* SERVER_NAME and SERVER_PORT */
 	PyObject *port;
-	bool is_unix;   /* both come from the Host header when there is one */
+	bool is_unix; /* both come from the Host header when there is one */
 };
 
 /* What is known of a request beside its head. All borrowed. */

@@ -69,8 +69,8 @@ static PyMethodDef errors_methods[] = {
 };
 
 static PyTypeObject errors_type = {
-	PyVarObject_HEAD_INIT(NULL, 0)
-	.tp_name = "gunwale.Errors",
+	PyVarObject_HEAD_INIT(NULL, 0) /* comma included */
+		.tp_name = "gunwale.Errors",
 	.tp_basicsize = sizeof(PyObject),
 	.tp_flags = Py_TPFLAGS_DEFAULT,
 	.tp_doc = "The error log as a text stream.",

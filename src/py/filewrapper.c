@@ -138,8 +138,8 @@ static PyGetSetDef filewrapper_attributes[] = {
 };
 
 static PyTypeObject filewrapper_type = {
-	PyVarObject_HEAD_INIT(NULL, 0)
-	.tp_name = "gunwale.FileWrapper",
+	PyVarObject_HEAD_INIT(NULL, 0) /* comma included */
+		.tp_name = "gunwale.FileWrapper",
 	.tp_basicsize = sizeof(struct filewrapper),
 	.tp_dealloc = filewrapper_dealloc,
 	.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE,
@@ -161,8 +161,9 @@ int filewrapper_setup(void)
 		io = PyImport_ImportModule("io");
 		if (io == NULL)
 			return -1;
-		plain_files = Py_BuildValue("(NNN)", PyObject_GetAttrString(io, "BufferedReader"),
-		                            PyObject_GetAttrString(io, "BufferedRandom"), PyObject_GetAttrString(io, "FileIO"));
+		plain_files =
+			Py_BuildValue("(NNN)", PyObject_GetAttrString(io, "BufferedReader"),
+		                      PyObject_GetAttrString(io, "BufferedRandom"), PyObject_GetAttrString(io, "FileIO"));
 		Py_DECREF(io);
 		if (plain_files == NULL)
 			return -1;

@@ -17,8 +17,8 @@ PyObject *filewrapper_class(void);
 /* Exactly our type: subclasses may do what they like with iteration. */
 bool filewrapper_check(PyObject *object);
 /*
- * Whether the wrapped file is a regular one that sendfile(2) can send: its fd (stays the file's), the place where reading would
- * go on, the bytes from there to the end. Runs Python code (fileno, tell); no exception is left.
+ * Whether the wrapped file is a regular one that sendfile(2) can send: its fd (stays the file's), the place where reading
+ * would go on, the bytes from there to the end. Runs Python code (fileno, tell); no exception is left.
  */
 bool filewrapper_find_file(PyObject *object, int *ret_fd, off_t *ret_offset, uint64_t *ret_size);
 

@@ -33,8 +33,8 @@ static int await_bytes(struct input *self)
 {
 	const struct input_source *source = self->source;
 
-	return py_wait(source->fd, POLLIN, source->progress_ms, "the client did not send the rest of the request body in time",
-	               source->beat, source->beat_context);
+	return py_wait(source->fd, POLLIN, source->progress_ms,
+	               "the client did not send the rest of the request body in time", source->beat, source->beat_context);
 }
 
 static struct input_source *get_source(struct input *self)
@@ -251,8 +251,8 @@ static PyMethodDef input_methods[] = {
 };
 
 static PyTypeObject input_type = {
-	PyVarObject_HEAD_INIT(NULL, 0)
-	.tp_name = "gunwale.Input",
+	PyVarObject_HEAD_INIT(NULL, 0) /* comma included */
+		.tp_name = "gunwale.Input",
 	.tp_basicsize = sizeof(struct input),
 	.tp_dealloc = input_dealloc,
 	.tp_flags = Py_TPFLAGS_DEFAULT,

@@ -13,16 +13,22 @@
 #include "py/wait.h"
 
 enum {
-	INPUT_END = 0,   /* the body is complete */
+	INPUT_END = 0,    /* the body is complete */
 	INPUT_ERROR = -1, /* a Python exception is set */
-	INPUT_WAIT = -2, /* nothing for now: the socket must become readable first */
+	INPUT_WAIT = -2,  /* nothing for now: the socket must become readable first */
 };
 
 /* Where the body comes from. Nothing here may wait. */
 struct input_source {
-	/* Up to `size` bytes of the body; the count, or INPUT_*. Size 0 only asks: INPUT_END when complete, else INPUT_WAIT. */
+	/*
+	 * Up to `size` bytes of the body; the count, or INPUT_*. Size 0 only asks: INPUT_END when complete, else
+	 * INPUT_WAIT.
+	 */
 	ssize_t (*read)(void *context, char *into, size_t size);
-	/* Bytes that are here already, borrowed until the next call: their count in ret_bytes->len (1 or more), or INPUT_*. */
+	/*
+	 * Bytes that are here already, borrowed until the next call: their count in ret_bytes->len (1 or more), or
+	 * INPUT_*.
+	 */
 	ssize_t (*peek)(void *context, struct span *ret_bytes);
 	void (*consume)(void *context, size_t count);
 	/* How many bytes there are still to come; 0 when not known. */

@@ -72,13 +72,16 @@ PyObject *reqhooks_begin(struct reqhooks *hooks, PyObject *environ_dict, const s
 	return req;
 }
 
-int reqhooks_end(const struct reqhooks *hooks, PyObject *req, PyObject *environ_dict, struct reply *reply, uint64_t body_bytes)
+int reqhooks_end(const struct reqhooks *hooks, PyObject *req, PyObject *environ_dict, struct reply *reply,
+                 uint64_t body_bytes)
 {
-	PyObject *status = py_latin1(buf_span(&reply->status)), *fields = py_latin1(buf_span(&reply->fields)), *answer = NULL;
+	PyObject *status = py_latin1(buf_span(&reply->status)), *fields = py_latin1(buf_span(&reply->fields)),
+		 *answer = NULL;
 
 	if (status != NULL && fields != NULL)
 		answer = PyObject_CallFunction(hooks->end, "OOOOOKOO", hooks->worker, req, environ_dict, status, fields,
-		                               (unsigned long long)body_bytes, reply->response.is_chunked ? Py_True : Py_False,
+		                               (unsigned long long)body_bytes,
+		                               reply->response.is_chunked ? Py_True : Py_False,
 		                               reply->response.keep_alive ? Py_False : Py_True);
 	Py_XDECREF(status);
 	Py_XDECREF(fields);

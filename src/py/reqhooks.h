@@ -26,6 +26,7 @@ void reqhooks_release(struct reqhooks *hooks);
 PyObject *reqhooks_begin(struct reqhooks *hooks, PyObject *environ_dict, const struct http_request *request,
                          bool *ret_must_close);
 /* When the response is over. 0, or -1 with an exception. */
-int reqhooks_end(const struct reqhooks *hooks, PyObject *req, PyObject *environ_dict, struct reply *reply, uint64_t body_bytes);
+int reqhooks_end(const struct reqhooks *hooks, PyObject *req, PyObject *environ_dict, struct reply *reply,
+                 uint64_t body_bytes);
 
 #endif

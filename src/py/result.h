@@ -2,7 +2,8 @@
 /*
  * result.h - what the application returned: walked piece by piece, closed exactly once.
  *
- * The caller holds the GIL in all calls, and has entered the request's context in those that run Python code (open, next, close).
+ * The caller holds the GIL in all calls, and has entered the request's context in those that run Python code (open, next,
+ * close).
  */
 #ifndef PY_RESULT_H
 #define PY_RESULT_H

@@ -2,8 +2,8 @@
 /*
  * start_response.c - start_response() and write().
  *
- * Called by the application. Headers are checked and turned into bytes at once, so that the error is raised where the mistake
- * was made. Must not send anything itself: write() goes through the reply's own function.
+ * Called by the application. Headers are checked and turned into bytes at once, so that the error is raised where the
+ * mistake was made. Must not send anything itself: write() goes through the reply's own function.
  */
 #include "base/base.h"
 
@@ -253,8 +253,8 @@ static void start_response_dealloc(PyObject *object)
 }
 
 static PyTypeObject start_response_type = {
-	PyVarObject_HEAD_INIT(NULL, 0)
-	.tp_name = "gunwale.StartResponse",
+	PyVarObject_HEAD_INIT(NULL, 0) /* comma included */
+		.tp_name = "gunwale.StartResponse",
 	.tp_basicsize = sizeof(struct start_response),
 	.tp_vectorcall_offset = offsetof(struct start_response, vectorcall),
 	.tp_dealloc = start_response_dealloc,

@@ -17,19 +17,22 @@ enum { REPLY_WAIT = 1 };
 
 struct reply {
 	struct http_response response;
-	struct buf status;   /* "200 OK" */
-	struct buf fields;   /* "Name: value\r\n" lines, checked */
-	bool has_started;    /* start_response() was called */
-	bool is_head_sent;   /* the head is on its way: it cannot be replaced any more */
+	struct buf status; /* "200 OK" */
+	struct buf fields; /* "Name: value\r\n" lines, checked */
+	bool has_started;  /* start_response() was called */
+	bool is_head_sent; /* the head is on its way: it cannot be replaced any more */
 	/* write(): takes the bytes. 0, or -1 with an exception. */
 	int (*write)(void *context, PyObject *bytes);
-	/* Sends what there is. 0, -1 with an exception, or REPLY_WAIT: again when the socket is writable. Does not wait itself. */
+	/*
+	 * Sends what there is. 0, -1 with an exception, or REPLY_WAIT: again when the socket is writable. Does not wait
+	 * itself.
+	 */
 	int (*flush)(void *context);
 	void *context;
 	int fd;
-	unsigned progress_ms;  /* the longest wait for the client */
+	unsigned progress_ms; /* the longest wait for the client */
 	wait_beat_fn beat;
-	void *beat_context;    /* outlives every request */
+	void *beat_context; /* outlives every request */
 };
 
 void reply_init(struct reply *reply);    /* zeroed struct needed the first time; keeps the memory of its buffers */

@@ -11,9 +11,9 @@
 typedef void (*wait_beat_fn)(void *context);
 
 /*
- * Waits until the socket is ready for `events` (POLLIN, POLLOUT), for timeout_ms at most. GIL held at entry and return, released
- * between; Python signal handlers run. The caller must look again at everything that other threads may have changed.
- * 0: ready; -1 with a Python exception: TimeoutError saying `text`, or what a signal handler raised.
+ * Waits until the socket is ready for `events` (POLLIN, POLLOUT), for timeout_ms at most. GIL held at entry and return,
+ * released between; Python signal handlers run. The caller must look again at everything that other threads may have
+ * changed. 0: ready; -1 with a Python exception: TimeoutError saying `text`, or what a signal handler raised.
  */
 int py_wait(int fd, short events, unsigned timeout_ms, const char *text, wait_beat_fn beat, void *context);
 

@@ -2,8 +2,8 @@
 /*
  * body.c - the request body of a connection.
  *
- * Called by conn.c before and after the application, and by wsgi.input while it runs. A Content-Length body that the application
- * reads in large pieces goes from the socket straight into Python's memory.
+ * Called by conn.c before and after the application, and by wsgi.input while it runs. A Content-Length body that the
+ * application reads in large pieces goes from the socket straight into Python's memory.
  */
 #include "base/base.h"
 
@@ -52,7 +52,8 @@ enum http_result body_decode(struct conn *conn)
 		size_t used = 0;
 
 		/* Asked with no bytes too: a body may be complete before its first. */
-		result = http_body_read(&conn->body, conn->in.data + conn->raw_at, conn->in.len - conn->raw_at, &used, &payload);
+		result = http_body_read(&conn->body, conn->in.data + conn->raw_at, conn->in.len - conn->raw_at, &used,
+		                        &payload);
 		if (payload.len > 0 && payload.at != conn->in.data + conn->body_end)
 			memmove(conn->in.data + conn->body_end, payload.at, payload.len);
 		conn->body_end += payload.len;

@@ -16,7 +16,10 @@ enum { BODY_GATHER_BYTES = 65536 };
 
 /* The head is complete: what lies behind it is body. */
 void body_begin(struct conn *conn);
-/* Decodes raw bytes until there is nothing more, the body ends, or enough is decoded. HTTP_DONE, HTTP_MORE, or why it is refused. */
+/*
+ * Decodes raw bytes until there is nothing more, the body ends, or enough is decoded. HTTP_DONE, HTTP_MORE, or why it
+ * is refused.
+ */
 enum http_result body_decode(struct conn *conn);
 /* Decoded bytes that nobody has taken. */
 size_t body_ready(const struct conn *conn);

@@ -2,8 +2,8 @@
 /*
  * conn.c - one client connection.
  *
- * Called by sync.c when its turn has come, and by exchange.c when a response is over. Tries to read and write first and asks the
- * poller only after the kernel said "not now". Runs no Python code itself but through exchange.c.
+ * Called by sync.c when its turn has come, and by exchange.c when a response is over. Tries to read and write first and asks
+ * the poller only after the kernel said "not now". Runs no Python code itself but through exchange.c.
  */
 #include "base/base.h"
 
@@ -59,8 +59,7 @@ static void free_conn(struct conn *conn)
 
 void conn_free_spares(struct service *service)
 {
-	LIST_EACH(&service->free_conns, link)
-	{
+	LIST_EACH (&service->free_conns, link) {
 		list_remove(link);
 		free_conn(LIST_ENTRY(link, struct conn, link));
 	}
@@ -171,8 +170,8 @@ static void run_linger(struct conn *conn)
 }
 
 /*
- * The last response is written. Closing a socket with unread bytes sends a reset, which may destroy the response on its way: so
- * we say that we are done, and let the client close.
+ * The last response is written. Closing a socket with unread bytes sends a reset, which may destroy the response on its way:
+ * so we say that we are done, and let the client close.
  */
 void conn_end(struct conn *conn)
 {

@@ -48,17 +48,17 @@ struct exchange;
 struct conn {
 	struct turn turn;
 	struct timer timer;
-	struct list link;          /* in service->conns or service->free_conns */
+	struct list link; /* in service->conns or service->free_conns */
 	struct service *service;
 	struct service_listener *listener;
 	struct exchange *exchange; /* APP, WRITING: the request the application has; else NULL */
 	int fd;
 	enum conn_state state;
-	bool is_registered;        /* with the poller; only once it has to wait */
-	bool may_read;             /* no EAGAIN since the last event */
-	bool has_hangup;           /* the end of the stream is in the receive queue or behind it */
-	bool is_trusted;           /* the peer is a proxy of ours */
-	bool must_close;           /* whatever the application says */
+	bool is_registered; /* with the poller; only once it has to wait */
+	bool may_read;      /* no EAGAIN since the last event */
+	bool has_hangup;    /* the end of the stream is in the receive queue or behind it */
+	bool is_trusted;    /* the peer is a proxy of ours */
+	bool must_close;    /* whatever the application says */
 	uint64_t idle_since_ms;
 	size_t discarded_bytes;
 
@@ -67,18 +67,18 @@ struct conn {
 	 * While no request is being read, everything is raw and begins at 0.
 	 */
 	struct buf in;
-	size_t body_at, body_end;  /* decoded and not taken yet */
-	size_t raw_at;             /* not looked at yet, up to in.len */
+	size_t body_at, body_end; /* decoded and not taken yet */
+	size_t raw_at;            /* not looked at yet, up to in.len */
 	struct http_request request;
 	struct http_body body;
 	enum conn_body_fault body_fault;
 	enum http_result body_result; /* BODY_REFUSED: why */
 	bool is_https;
-	struct span script_name;   /* of a trusted proxy; in `in` */
+	struct span script_name; /* of a trusted proxy; in `in` */
 
 	char remote_text[INET6_ADDRSTRLEN]; /* "" for unix sockets */
-	PyObject *remote_addr;     /* made for the first request */
-	PyObject *remote_port;     /* NULL for unix sockets */
+	PyObject *remote_addr;              /* made for the first request */
+	PyObject *remote_port;              /* NULL for unix sockets */
 	unsigned remote_port_number;
 };
 
@@ -107,7 +107,10 @@ bool conn_await(struct conn *conn, enum timer_kind kind);
 void conn_end(struct conn *conn);
 
 enum conn_received { CONN_RECEIVED, CONN_NOTHING, CONN_END };
-/* Reads what there is behind the raw bytes; may move `in`, the request's spans follow. END: closed or broken by the client. */
+/*
+ * Reads what there is behind the raw bytes; may move `in`, the request's spans follow. END: closed or broken by the
+ * client.
+ */
 enum conn_received conn_receive(struct conn *conn);
 
 #endif

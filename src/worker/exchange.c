@@ -2,8 +2,8 @@
 /*
  * exchange.c - one request in the hands of the application, and its response.
  *
- * Called by conn.c. Calls the application and walks its answer as fast as the client reads: when the socket is full the answer
- * is left where it is and goes on later, so that a slow reader holds memory for one piece and no time at all.
+ * Called by conn.c. Calls the application and walks its answer as fast as the client reads: when the socket is full the
+ * answer is left where it is and goes on later, so that a slow reader holds memory for one piece and no time at all.
  */
 #include "base/base.h"
 
@@ -21,7 +21,7 @@
 #include "worker/respond.h"
 
 enum {
-	SLICE_MS = 10,             /* a response that never blocks gives way to others after that */
+	SLICE_MS = 10,              /* a response that never blocks gives way to others after that */
 	WRITE_BUFFER_BYTES = 65536, /* write() keeps so much before it waits for the client */
 	WRITE_MS = 60000,
 	SPARE_MAX = 16,
@@ -66,8 +66,7 @@ static void free_exchange(struct exchange *exchange)
 
 void exchange_free_spares(struct service *service)
 {
-	LIST_EACH(&service->free_exchanges, link)
-	{
+	LIST_EACH (&service->free_exchanges, link) {
 		list_remove(link);
 		free_exchange(LIST_ENTRY(link, struct exchange, link));
 	}
@@ -309,8 +308,8 @@ static int flush_piece(void *context)
 	struct exchange *exchange = context;
 	const int code = flush(exchange);
 
-	if (code == 0 || (code == -EAGAIN && exchange->output.big == NULL &&
-	                  output_pending(&exchange->output) <= WRITE_BUFFER_BYTES))
+	if (code == 0 ||
+	    (code == -EAGAIN && exchange->output.big == NULL && output_pending(&exchange->output) <= WRITE_BUFFER_BYTES))
 		return 0;
 	if (code == -EAGAIN)
 		return REPLY_WAIT;

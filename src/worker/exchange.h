@@ -16,7 +16,7 @@
 #include "worker/output.h"
 
 struct exchange {
-	struct list link;    /* in service->free_exchanges */
+	struct list link; /* in service->free_exchanges */
 	struct conn *conn;
 	struct reply reply;
 	struct result result;
@@ -25,18 +25,18 @@ struct exchange {
 	PyObject *input;
 	PyObject *start_response;
 	PyObject *environ;
-	PyObject *req;       /* of pre_request and post_request; NULL: no such hook, or it failed */
-	PyObject *context;   /* contextvars.Context: suspended responses do not see each other's */
+	PyObject *req;     /* of pre_request and post_request; NULL: no such hook, or it failed */
+	PyObject *context; /* contextvars.Context: suspended responses do not see each other's */
 	uint64_t started_us;
 	uint64_t remaining;  /* of the application's Content-Length */
 	uint64_t body_bytes; /* of the response, framing excluded */
 	int board_entry;
-	bool owes_continue;  /* the client waits for 100 Continue */
-	bool is_ended;       /* the application has given everything; what is pending is the rest */
+	bool owes_continue;     /* the client waits for 100 Continue */
+	bool is_ended;          /* the application has given everything; what is pending is the rest */
 	bool is_in_application; /* its code runs now, on the worker's thread */
-	bool has_sent;       /* some of the response has left */
-	bool is_cut;         /* the response cannot be completed */
-	int file_fd;         /* wsgi.file_wrapper: sent by the kernel; FD_NONE: not so. Belongs to the file in `result` */
+	bool has_sent;          /* some of the response has left */
+	bool is_cut;            /* the response cannot be completed */
+	int file_fd;            /* wsgi.file_wrapper: sent by the kernel; FD_NONE: not so. Belongs to the file in `result` */
 	off_t file_at;
 	uint64_t file_left;
 };

@@ -76,17 +76,18 @@ static ssize_t send_now(int fd, const struct output *output)
 	ssize_t sent;
 
 	if (output->big == NULL)
-		return send(fd, output->before.data + output->before_at, output->before.len - output->before_at, MSG_NOSIGNAL);
+		return send(fd, output->before.data + output->before_at, output->before.len - output->before_at,
+		            MSG_NOSIGNAL);
 	if (output->before.len > output->before_at)
-		parts[message.msg_iovlen++] = (struct iovec){ output->before.data + output->before_at,
-			                                      output->before.len - output->before_at };
+		parts[message.msg_iovlen++] =
+			(struct iovec){ output->before.data + output->before_at, output->before.len - output->before_at };
 	if (output->rest.len > 0)
 		parts[message.msg_iovlen++] =
 			(struct iovec){ PyBytes_AS_STRING(output->big) + (output->rest.at - PyBytes_AS_STRING(output->big)),
 			                output->rest.len };
 	if (output->after.len > output->after_at)
-		parts[message.msg_iovlen++] = (struct iovec){ output->after.data + output->after_at,
-			                                      output->after.len - output->after_at };
+		parts[message.msg_iovlen++] =
+			(struct iovec){ output->after.data + output->after_at, output->after.len - output->after_at };
 	if (output->rest.len < GIL_BYTES)
 		return sendmsg(fd, &message, MSG_NOSIGNAL);
 	/* The buffers are ours alone; other threads of the application may run meanwhile. */

@@ -2,8 +2,8 @@
 /*
  * poller.h - epoll: who has something to do.
  *
- * Connections are watched edge-triggered and once for all, so that a request costs no epoll_ctl; listeners level-triggered and
- * exclusively, so that the kernel wakes one idle worker, not all.
+ * Connections are watched edge-triggered and once for all, so that a request costs no epoll_ctl; listeners level-triggered
+ * and exclusively, so that the kernel wakes one idle worker, not all.
  */
 #ifndef WORKER_POLLER_H
 #define WORKER_POLLER_H

@@ -31,7 +31,8 @@ static int put_head(struct exchange *exchange)
 	struct reply *reply = &exchange->reply;
 
 	if (!reply->has_started) {
-		PyErr_SetString(PyExc_AssertionError, "the application did not call start_response() before its response body");
+		PyErr_SetString(PyExc_AssertionError,
+		                "the application did not call start_response() before its response body");
 		return -1;
 	}
 	reply->response.version_minor = conn->request.version_minor;
@@ -57,7 +58,8 @@ int respond_add(struct exchange *exchange, PyObject *item)
 	size_t len;
 
 	if (!PyBytes_Check(item)) {
-		PyErr_Format(PyExc_TypeError, "the application's response must be bytes, not %.200s", Py_TYPE(item)->tp_name);
+		PyErr_Format(PyExc_TypeError, "the application's response must be bytes, not %.200s",
+		             Py_TYPE(item)->tp_name);
 		return -1;
 	}
 	len = (size_t)PyBytes_GET_SIZE(item);

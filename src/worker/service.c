@@ -94,7 +94,8 @@ static int name_listener(struct service_listener *listener)
 		break;
 	}
 	if (listener->server.is_unix)
-		listener->server.name = PyUnicode_DecodeFSDefault(address.any.sa_family == AF_UNIX ? address.local.sun_path : "");
+		listener->server.name =
+			PyUnicode_DecodeFSDefault(address.any.sa_family == AF_UNIX ? address.local.sun_path : "");
 	else
 		listener->server.name = PyUnicode_FromString(host);
 	listener->server.port = PyUnicode_FromString(port);

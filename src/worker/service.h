@@ -63,18 +63,18 @@ struct service {
 	struct reqhooks hooks;
 	struct service_listener *listeners;
 	size_t listener_count;
-	struct list turns;     /* struct turn: first come, first served */
-	struct list conns;     /* struct conn: all that are open */
+	struct list turns; /* struct turn: first come, first served */
+	struct list conns; /* struct conn: all that are open */
 	struct list timers[TIMER_MAX];
 	uint64_t timer_ms[TIMER_MAX];
-	uint64_t now_ms;       /* read once a turn and after each call of the application */
+	uint64_t now_ms; /* read once a turn and after each call of the application */
 	size_t open_count;
 	size_t open_max;
 	bool is_draining;
-	uint64_t accept_again_ms; /* out of file descriptors: not before */
+	uint64_t accept_again_ms;          /* out of file descriptors: not before */
 	struct buf spares[SERVICE_SPARES]; /* empty buffers with memory */
 	size_t spare_count;
-	struct list free_conns;     /* struct conn, closed */
+	struct list free_conns; /* struct conn, closed */
 	size_t spare_conns;
 	struct list free_exchanges; /* struct exchange, not in use */
 	size_t spare_exchanges;
@@ -83,9 +83,9 @@ struct service {
 };
 
 /* Adds to a counter of the worker's own board line. */
-#define SERVICE_COUNT(service, counter, amount)                                                                               \
-	atomic_store_explicit(&(service)->worker->line->counter,                                                             \
-	                      atomic_load_explicit(&(service)->worker->line->counter, memory_order_relaxed) + (amount),      \
+#define SERVICE_COUNT(service, counter, amount)                                                                             \
+	atomic_store_explicit(&(service)->worker->line->counter,                                                            \
+	                      atomic_load_explicit(&(service)->worker->line->counter, memory_order_relaxed) + (amount),     \
 	                      memory_order_relaxed)
 
 /* GIL held. 0 or a negative errno with a sentence. Release in every case. */

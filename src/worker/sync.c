@@ -2,8 +2,8 @@
 /*
  * sync.c - the loop of worker class sync: one request at a time in Python, any number of connections outside it.
  *
- * Called by worker.c. A new client is one turn among others, and the listeners are shared: while this worker is busy a sibling
- * that sleeps in the poller takes the client.
+ * Called by worker.c. A new client is one turn among others, and the listeners are shared: while this worker is busy a
+ * sibling that sleeps in the poller takes the client.
  */
 #include "base/base.h"
 
@@ -20,7 +20,7 @@
 
 enum {
 	BEAT_MS = 1000,
-	TURN_MS = 20,         /* so long the queue is worked on before events and signals are looked at again */
+	TURN_MS = 20,          /* so long the queue is worked on before events and signals are looked at again */
 	ACCEPT_PAUSE_MS = 500, /* out of file descriptors */
 };
 
@@ -71,8 +71,8 @@ static void run_listener(struct service *service, struct service_listener *liste
 		return;
 	}
 	/*
-	 * The kernel wakes the exclusive waiter that has waited longest in its list, which never changes by itself: the first
-	 * worker would get every connection of a quiet service. Queue at the end again.
+	 * The kernel wakes the exclusive waiter that has waited longest in its list, which never changes by itself: the
+	 * first worker would get every connection of a quiet service. Queue at the end again.
 	 */
 	if (code == 0 && service->settings->workers > 1 && listener->is_watched) {
 		unwatch_listener(service, listener);
@@ -140,8 +140,8 @@ static int turn(struct service *service)
 }
 
 /*
- * The whole service stops: whoever has knocked before the doors closed is let in, later ones are refused at once, by the kernel.
- * The socket itself lives until the last process has done the same, so that nobody gets lost between two of them.
+ * The whole service stops: whoever has knocked before the doors closed is let in, later ones are refused at once, by the
+ * kernel. The socket itself lives until the last process has done the same, so that nobody gets lost between two of them.
  */
 static void close_listeners(struct service *service)
 {
@@ -161,7 +161,7 @@ static void begin_drain(struct service *service)
 	update_listeners(service);
 	if (atomic_load_explicit(&service->worker->board->head->is_stopping, memory_order_relaxed) != 0)
 		close_listeners(service);
-	LIST_EACH(&service->conns, link)
+	LIST_EACH (&service->conns, link)
 		conn_drain(LIST_ENTRY(link, struct conn, link));
 }
 

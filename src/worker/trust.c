@@ -89,7 +89,8 @@ static bool has_prefix(const uint8_t *a, const uint8_t *b, unsigned bits)
 static bool has_address(const struct trust *trust, int family, const uint8_t *address)
 {
 	for (size_t i = 0; i < trust->net_count; i++)
-		if (trust->nets[i].family == family && has_prefix(trust->nets[i].address, address, trust->nets[i].prefix_bits))
+		if (trust->nets[i].family == family &&
+		    has_prefix(trust->nets[i].address, address, trust->nets[i].prefix_bits))
 			return true;
 	return false;
 }
