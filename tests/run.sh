@@ -110,6 +110,11 @@ need_packages gcc make autoconf automake pkg-config libuv1-dev libjansson-dev li
 build "$builds/test" PYTHON="$python" --enable-dev
 unit "$builds/test"
 e2e "$builds/test"
+if "$python" -c 'import gunicorn' 2>/dev/null; then
+	E2E_DIR=$top/tests/compat e2e "$builds/test" -m "not slow"
+else
+	say "SKIP tests/compat: the real gunicorn is not installed (Debian: gunicorn)"
+fi
 
 if [ "${1:-}" != quick ]; then
 	build "$builds/asan" PYTHON="$python" --enable-dev --enable-asan CFLAGS='-O1 -g'

@@ -101,6 +101,7 @@ class Server:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.process = None
         self.address = None  # (host, port) or a path, of the first listener
+        self.apps = HERE / "apps"
         self.expected_exit = 0
         self.may_leave_zombies = False
         self.status_path = self.folder / "status.json"
@@ -118,6 +119,11 @@ class Server:
         os.replace(temporary, path)
         return path
 
+    def copy_apps(self):
+        """For workers of another user, whom the source's folder may be closed to."""
+        self.apps = self.folder / "apps"
+        shutil.copytree(HERE / "apps", self.apps)
+
     def read(self, name):
         return (self.folder / name).read_text()
 
@@ -126,7 +132,7 @@ class Server:
     def environment(self, env=None):
         result = {name: value for name, value in os.environ.items() if name not in CLEARED}
         result.update(
-            PYTHONPATH=str(HERE / "apps"),
+            PYTHONPATH=str(self.apps),
             PYTHONDONTWRITEBYTECODE="1",
             ASAN_OPTIONS=f"log_path={self.folder}/sanitizer:handle_abort=0:allocator_may_return_null=1",
             UBSAN_OPTIONS=f"log_path={self.folder}/sanitizer:print_stacktrace=1",

@@ -15,6 +15,11 @@ NOBODY = pwd.getpwnam("nobody")
 GROUP = grp.getgrgid(NOBODY.pw_gid)
 
 
+@pytest.fixture(autouse=True)
+def apps_for_everybody(server):
+    server.copy_apps()
+
+
 def ids(pid, name):
     line = re.search(rf"^{name}:\s+(.*)$", pathlib.Path(f"/proc/{pid}/status").read_text(), re.MULTILINE).group(1)
     return {int(number) for number in line.split()}

@@ -39,11 +39,15 @@ def test_no_descriptor_is_leaked_by_recycling(server, preload):
     server.start(workers=2, args=["--max-requests", "20", *(["--preload"] if preload else [])])
 
     def settled():
+        """Open files of each kind of process; None when one of them left meanwhile."""
         server.wait_workers(2)
-        template = server.template()
-        return {"master": open_fds(server.pid), "template": open_fds(template), "worker": open_fds(server.workers()[0])}
+        pids = {"master": server.pid, "template": server.template(), "worker": server.workers()[0]}
+        try:
+            return {name: open_fds(pid) for name, pid in pids.items()}
+        except FileNotFoundError:
+            return None
 
-    before = settled()
+    before = wait_until(settled)
     with Load(server.address, clients=4) as load:
         wait_until(lambda: len(load.answers) > 50, 60 * harness.SLOW)
         load.stop()
@@ -51,7 +55,7 @@ def test_no_descriptor_is_leaked_by_recycling(server, preload):
 
     def same():
         after = settled()
-        return all(len(after[name]) <= len(before[name]) for name in before)
+        return after and all(len(after[name]) <= len(before[name]) for name in before)
 
     try:
         wait_until(same, 10)
