@@ -17,7 +17,8 @@
 /* With our directory at sys.path[0] only while the package is imported: the application's path stays as it expects it. */
 static int import_from(PyObject *path, const char *python_dir)
 {
-	static const char *const modules[] = { "gunwale.template", "gunwale.life" };
+	/* All of them now: a worker that has dropped its privileges may not be able to read our directory any more. */
+	static const char *const modules[] = { "gunwale.template", "gunwale.life", "gunwale.reqhooks" };
 	PyObject *directory = PyUnicode_DecodeFSDefault(python_dir);
 	int result = -1;
 

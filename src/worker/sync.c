@@ -184,6 +184,7 @@ int sync_run(struct worker *worker)
 		goto out;
 	}
 	exit_code = EXIT_OK;
+	worker_ready(worker);
 	for (;;) {
 		const enum worker_order order = worker_tick(worker);
 		int code;

@@ -211,6 +211,12 @@ static int boot_user(struct worker *worker)
 	return worker->app != NULL ? -1 : EXIT_APP_LOAD;
 }
 
+void worker_ready(struct worker *worker)
+{
+	set_phase(worker, PHASE_SERVE);
+	tell_master(worker, MESSAGE_ready);
+}
+
 static int run_loop(struct worker *worker)
 {
 	const struct worker_class *found = worker_classes;
@@ -219,8 +225,6 @@ static int run_loop(struct worker *worker)
 		if (worker->settings->worker_class != NULL && strcmp(row->name, worker->settings->worker_class) == 0)
 			found = row;
 	}
-	set_phase(worker, PHASE_SERVE);
-	tell_master(worker, MESSAGE_ready);
 	int code = found->run(worker);
 	/* A signal's exception may also have ended the loop from inside, before it could say so. */
 	return worker->order == WORKER_QUIT ? worker->exit_code : code;

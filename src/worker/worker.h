@@ -50,6 +50,8 @@ struct worker {
 /* The child side of the fork: never returns. The GIL is held, Python's after-fork work is done. Takes worker->link. */
 void worker_main(struct worker *worker) ATTR_NORETURN;
 
+/* The loop is set up and can serve: the master may count on this worker from now on. Once. */
+void worker_ready(struct worker *worker);
 /*
  * Once per turn of the loop, GIL held: beats, runs pending Python signal handlers, looks whether a hook set
  * worker.alive = False. Says what to do.

@@ -688,7 +688,7 @@ def test_a_kernel_without_processes_fails_the_fork_and_nothing_else(begin, tmp_p
     open_folders(tmp_path)
     try:
         subprocess.run([python_of(begin()), "-c", ""], user=65533, check=True)
-        subprocess.run([WORKER], user=65533, check=False, capture_output=True)
+        subprocess.run([WORKER_PROGRAM], user=65533, check=False, capture_output=True)
     except OSError:
         pytest.skip("this Python or the build lies where other users cannot go")
     master = begin(user=65533, gunicorn__conf__py="""
