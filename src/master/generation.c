@@ -116,17 +116,6 @@ void generation_on_retry(struct template *template)
 
 /* ---- settings ---- */
 
-/* The sync class by any of its names; the others come with a later version. */
-static int check_worker_class(const char *name, struct err *err)
-{
-	static const char *const known[] = { "sync", "gunicorn.workers.sync.SyncWorker", "egg:gunicorn#sync" };
-
-	for (size_t i = 0; i < ARRAY_LEN(known); i++)
-		if (name != NULL && strcmp(name, known[i]) == 0)
-			return 0;
-	return err_set(err, -EINVAL, "worker_class '%s' is not available in this version; accepted: sync", name != NULL ? name : "");
-}
-
 static int build_settings(struct template *template, struct err *err)
 {
 	struct master *master = template->master;
@@ -136,7 +125,7 @@ static int build_settings(struct template *template, struct err *err)
 		return error;
 	if (cli_app(master->cli, &template->settings) == NULL)
 		return err_set(err, -EINVAL, "No application module specified.");
-	return check_worker_class(template->settings.worker_class, err);
+	return 0;
 }
 
 /* ---- the first generation ---- */
