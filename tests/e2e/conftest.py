@@ -90,7 +90,9 @@ def server(servers):
 
 @pytest.fixture(scope="session")
 def embedded_python():
-    """The Python that gunwale-worker embeds (what configure was told)."""
+    """The Python that gunwale-worker embeds (what configure was told), or its virtual environment."""
+    if os.environ.get("GUNWALE_TEST_VENV"):
+        return os.path.join(os.environ["GUNWALE_TEST_VENV"], "bin", "python3")
     makefile = harness.BUILD / "Makefile"
     if makefile.exists():
         for line in makefile.read_text().splitlines():

@@ -139,6 +139,8 @@ class Server:
             TSAN_OPTIONS=f"log_path={self.folder}/sanitizer",
             LC_ALL="C.UTF-8",
         )
+        if os.environ.get("GUNWALE_TEST_VENV"):  # of the embedded Python, with the packages that the tests want
+            result["VIRTUAL_ENV"] = os.environ["GUNWALE_TEST_VENV"]
         for name, value in (env or {}).items():
             if value is None:
                 result.pop(name, None)

@@ -41,6 +41,24 @@ need_packages() {
 	fi
 }
 
+# need_venv FOLDER PYTHON PACKAGE...: a virtual environment of that Python with these packages from PyPI. Quick when it is
+# there. 1 with a loud line where it can't be had.
+need_venv() {
+	folder=$1 base=$2
+	shift 2
+	if [ "$(cat "$folder/packages" 2>/dev/null)" != "$*" ]; then
+		say "installing $* from PyPI (in $folder)"
+		rm -rf "$folder"
+		if ! { "$base" -m venv "$folder" && "$folder/bin/python" -m pip install -q --disable-pip-version-check "$@"; } \
+			>"$folder.out" 2>&1; then
+			say "SKIP: no virtual environment with $*: $(tail -1 "$folder.out")"
+			rm -rf "$folder"
+			return 1
+		fi
+		printf '%s' "$*" >"$folder/packages"
+	fi
+}
+
 # build FOLDER CONFIGURE-ARGUMENT...: configures once (again when the arguments have changed) and makes.
 # shellcheck disable=SC2154 # $top comes from the caller
 build() {
