@@ -35,10 +35,19 @@ static void refuse_start(struct master *master, int exit_code, const struct err 
 /* A broken configuration or address: what that means depends on who asked. */
 static void give_up(struct template *template, const struct err *err)
 {
-	if (template->role == ROLE_FIRST)
+	switch (template->role) {
+	case ROLE_FIRST:
 		refuse_start(template->master, EXIT_CONFIG, err);
-	else
+		break;
+	case ROLE_CANDIDATE:
 		rollover_fail(template->master, err->text);
+		break;
+	case ROLE_REPLACEMENT:
+		/* Its end plans the next try. */
+		log_error("The template could not be replaced: %s", err->text);
+		templates_dismiss(template);
+		break;
+	}
 }
 
 /* ---- sockets ---- */

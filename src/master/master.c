@@ -113,6 +113,7 @@ int master_run(struct master *master)
 static void close_doors(struct master *master)
 {
 	atomic_store_explicit(&master->board.head->is_stopping, 1, memory_order_relaxed);
+	master->pool.can_fork = false;
 	rollover_cancel_reload(master);
 	templates_stop_listening(master);
 	listeners_release(&master->listeners, true);

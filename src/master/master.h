@@ -49,6 +49,7 @@ struct master {
 	uint64_t watch_ms;            /* when to look at the heartbeats next */
 	uint64_t spawned_total;
 	uint64_t replace_ms;          /* when to start a template for the one that died; 0: none is missing */
+	uint64_t replaced_ms;         /* when the last replacement became ready; 0: none ever did */
 	uint32_t replace_tries;
 	bool is_up;                   /* "Starting" was logged */
 	bool is_check;                /* only --check-config */

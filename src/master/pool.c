@@ -208,11 +208,12 @@ struct slot *pool_find_pid(const struct pool *pool, pid_t pid)
 	return NULL;
 }
 
-void pool_note_failure(struct pool *pool, uint64_t spawned_ms, uint64_t now_ms)
+void pool_note_failure(struct pool *pool, uint32_t generation, uint64_t spawned_ms, uint64_t now_ms)
 {
 	uint64_t wait_ms = POOL_BACKOFF_FIRST_MS;
 
-	if (now_ms - spawned_ms >= POOL_YOUNG_MS)
+	/* What a broken candidate does is no reason for the serving generation to wait. */
+	if (generation != pool->generation || now_ms - spawned_ms >= POOL_YOUNG_MS)
 		return;
 	if (pool->young_deaths > 0 && now_ms - pool->young_death_ms >= POOL_CALM_MS)
 		pool->young_deaths = 0;
@@ -254,7 +255,7 @@ uint32_t pool_live_of(const struct pool *pool, uint32_t generation)
 
 uint64_t pool_next_ms(const struct pool *pool)
 {
-	uint64_t next_ms = pool->has_postponed ? pool->not_before_ms : 0;
+	uint64_t next_ms = pool->has_postponed && pool->can_fork ? pool->not_before_ms : 0;
 
 	for (uint32_t i = 0; i < pool->slot_count; i++) {
 		uint64_t timer_ms = slot_timer_ms(pool->slots[i]);

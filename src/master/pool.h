@@ -54,8 +54,8 @@ struct slot *pool_find_empty(struct pool *pool);
 struct slot *pool_slot(const struct pool *pool, uint32_t index); /* NULL when there is none */
 struct slot *pool_find_pid(const struct pool *pool, pid_t pid);  /* NULL when none has it */
 
-/* Counts a worker's end: one that failed young makes the next forks wait. */
-void pool_note_failure(struct pool *pool, uint64_t spawned_ms, uint64_t now_ms);
+/* Counts a worker's end: one of the pool's generation that failed young makes the next forks wait. */
+void pool_note_failure(struct pool *pool, uint32_t generation, uint64_t spawned_ms, uint64_t now_ms);
 
 /* Slots that are not EMPTY. */
 uint32_t pool_live(const struct pool *pool);

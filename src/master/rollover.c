@@ -20,7 +20,10 @@
 #include "master/workers.h"
 #include "shared/exits.h"
 
-enum { REPLACE_MAX_MS = 5000 }; /* longest wait before a template is replaced again */
+enum {
+	REPLACE_MAX_MS = 5000,   /* longest wait before a template is replaced again */
+	REPLACE_CALM_MS = 30000, /* one that was ready for so long is replaced at once when it ends */
+};
 
 static void carry_out(struct master *master, enum reload_do what);
 
@@ -68,6 +71,7 @@ static void adopt(struct master *master, struct template *template)
 	master->pool.can_fork = true;
 	master->pool.not_before_ms = 0;
 	master->pool.young_deaths = 0;
+	master->replace_ms = 0;
 	atomic_store_explicit(&master->board.head->generation, template->generation, memory_order_relaxed);
 }
 
@@ -208,7 +212,7 @@ void rollover_on_loaded(struct template *template)
 		listeners_release(&template->listeners, false);
 		if (template->generation == master->pool.generation) {
 			master->pool.can_fork = true;
-			master->replace_tries = 0;
+			master->replaced_ms = clock_ms();
 			log_info("Template (pid:%ld) replaces the one that ended", (long)template->pid);
 		}
 		break;
@@ -264,14 +268,19 @@ void rollover_on_failed(struct template *template, int exit_code, const char *te
 		log_raw("\n", 1);
 }
 
-static void plan_replacement(struct master *master)
+static void plan_replacement(struct master *master, bool is_before_ready)
 {
-	uint64_t wait_ms = master->replace_tries == 0 ? 0 : 100;
+	uint64_t now_ms = clock_ms();
+	uint64_t wait_ms;
 
+	/* The first one at once; one that did not live long waits as if it had never been ready. */
+	if (now_ms - master->replaced_ms >= REPLACE_CALM_MS && !is_before_ready)
+		master->replace_tries = 0;
+	wait_ms = master->replace_tries == 0 ? 0 : 100;
 	for (uint32_t i = 1; i < master->replace_tries && wait_ms < REPLACE_MAX_MS; i++)
 		wait_ms *= 2;
 	master->replace_tries++;
-	master->replace_ms = clock_ms() + MIN(wait_ms, (uint64_t)REPLACE_MAX_MS);
+	master->replace_ms = now_ms + MIN(wait_ms, (uint64_t)REPLACE_MAX_MS);
 }
 
 static void describe_end(int status, char *into, size_t size)
@@ -297,7 +306,7 @@ void rollover_on_template_gone(struct template *template, enum template_action a
 		/* The one that served, or its replacement: try again; the workers go on meanwhile. */
 		log_error("Template (pid:%ld) %s", (long)template->pid, how);
 		master->pool.can_fork = false;
-		plan_replacement(master);
+		plan_replacement(master, action != TEMPLATE_DO_note_death);
 	} else if (master->pool.generation == 0 && !template->has_failed) {
 		log_error("Template (pid:%ld) %s before it was ready", (long)template->pid, how);
 		master_stop(master, true, EXIT_CONFIG, NULL);
@@ -316,7 +325,7 @@ void rollover_on_time(struct master *master, uint64_t now_ms)
 	master->replace_ms = 0;
 	if (templates_start(master, ROLE_REPLACEMENT, master->pool.generation, &err) == NULL) {
 		log_error("%s", err.text);
-		plan_replacement(master);
+		plan_replacement(master, true);
 	}
 }
 

@@ -115,6 +115,8 @@ enum slot_action slot_step(struct slot *slot, enum slot_event event, const struc
 		slot->state = pair->next;
 		slot->since_ms = now_ms;
 		slot->timer_ms = timer_of(pair->next, limits, now_ms);
+	} else if (event == SLOT_EVENT_TIMER) {
+		slot->timer_ms = 0;
 	}
 	return pair->action;
 }

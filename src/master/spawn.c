@@ -129,13 +129,20 @@ static void exec_template(const struct spawn *spawn, int link_fd, int board_fd, 
 pid_t spawn_template(const struct spawn *spawn, int link_fd, int board_fd, struct err *err)
 {
 	pid_t self = getpid();
-	pid_t pid = fork();
+	sigset_t all;
+	sigset_t old;
 
-	if (pid < 0)
-		return err_set_errno(err, -errno, "can't fork a template");
+	/* The loop's handlers, run in the child, would write into the pipe that it shares with us: we would see the signal. */
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, &old);
+
+	pid_t pid = fork();
+	int error = -errno;
+
 	if (pid == 0)
 		exec_template(spawn, link_fd, board_fd, self);
-	return pid;
+	(void)sigprocmask(SIG_SETMASK, &old, NULL);
+	return pid < 0 ? err_set_errno(err, error, "can't fork a template") : pid;
 }
 
 int spawn_signal(pid_t pid, int signal)

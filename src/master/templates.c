@@ -65,7 +65,8 @@ static void on_message(void *owner, struct message *message)
 		(void)try_step(template, TEMPLATE_EVENT_CONFIGURED);
 		break;
 	case MESSAGE_failed:
-		if (template_state(template->moves) != TEMPLATE_RETIRING && try_step(template, TEMPLATE_EVENT_FAILED))
+		/* No news once it was dismissed. */
+		if (!template->has_failed && try_step(template, TEMPLATE_EVENT_FAILED) && template->has_failed)
 			rollover_on_failed(template, (int)message->failed.exit_code, message->failed.text);
 		break;
 	case MESSAGE_loaded:
@@ -100,6 +101,14 @@ static void on_end(void *owner, int error)
 		(void)spawn_signal(template->pid, SIGKILL);
 }
 
+/* JSON has nothing but UTF-8. Other arguments are refused with a sentence once the settings are built from them. */
+static json_t *utf8_of(const char *text)
+{
+	json_t *string = json_string(text);
+
+	return string != NULL ? string : json_string("?");
+}
+
 static char *launch_json(const struct master *master)
 {
 	json_t *launch = json_object();
@@ -109,14 +118,14 @@ static char *launch_json(const struct master *master)
 	const char *config = cli_config_path(master->cli);
 
 	for (size_t i = 0; i < master->cli->argv.count; i++)
-		(void)json_array_append_new(argv, json_string_nocheck(master->cli->argv.items[i]));
+		(void)json_array_append_new(argv, utf8_of(master->cli->argv.items[i]));
 	for (int i = 0; i < S_MAX; i++)
 		(void)json_array_append_new(names, json_string(setting_rows[i].name));
 	(void)json_object_set_new(launch, "argv", argv);
 	(void)json_object_set_new(launch, "names", names);
-	(void)json_object_set_new(launch, "config", config != NULL ? json_string_nocheck(config) : json_null());
+	(void)json_object_set_new(launch, "config", config != NULL ? utf8_of(config) : json_null());
 	if (getcwd(cwd, sizeof(cwd)) != NULL)
-		(void)json_object_set_new(launch, "cwd", json_string_nocheck(cwd));
+		(void)json_object_set_new(launch, "cwd", utf8_of(cwd));
 
 	char *text = json_dumps(launch, JSON_COMPACT);
 
@@ -274,10 +283,12 @@ void templates_dismiss(struct template *template)
 	step(template, TEMPLATE_EVENT_DISMISS);
 }
 
-void templates_hurry(struct master *master)
+void templates_kill(struct template *template)
 {
-	LIST_EACH(&master->templates, it)
-	step(LIST_ENTRY(it, struct template, link), TEMPLATE_EVENT_HURRY);
+	if (template == NULL)
+		return;
+	log_error("Template (pid:%ld) does not answer", (long)template->pid);
+	(void)spawn_signal(template->pid, SIGKILL);
 }
 
 void templates_dismiss_unused(struct master *master)
@@ -311,9 +322,11 @@ static void perform(struct template *template, enum template_action action)
 		rollover_on_loaded(template);
 		break;
 	case TEMPLATE_DO_send_dismiss:
+		template->retry_ms = 0;
 		send_dismiss(template);
 		break;
 	case TEMPLATE_DO_send_kill:
+		template->retry_ms = 0;
 		(void)spawn_signal(template->pid, SIGKILL);
 		break;
 	case TEMPLATE_DO_note_failure:

@@ -58,7 +58,8 @@ void templates_hook(struct template *template, uint32_t hook, const char *argume
 void templates_reopen_logs(struct master *master);
 void templates_stop_listening(struct master *master);
 void templates_dismiss(struct template *template);
-void templates_hurry(struct master *master);
+/* Does not answer: SIGKILL, and whoever needs one gets another. Harmless for NULL. */
+void templates_kill(struct template *template);
 /* Dismisses those of older generations whose last worker has gone. */
 void templates_dismiss_unused(struct master *master);
 

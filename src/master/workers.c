@@ -167,7 +167,7 @@ static void send_signal(struct slot *slot, int signal)
 void workers_kill_all(struct master *master)
 {
 	for (uint32_t i = 0; i < master->pool.slot_count; i++)
-		if (slot_state(master->pool.slots[i]) == SLOT_RETIRING)
+		if (slot_allows(master->pool.slots[i], SLOT_EVENT_TIMER))
 			step(master, master->pool.slots[i], SLOT_EVENT_TIMER);
 }
 
@@ -184,12 +184,28 @@ void workers_abort_late(struct master *master, struct slot *slot)
 	step(master, slot, SLOT_EVENT_LATE);
 }
 
+/* Where the fork can't even be asked for there may be no event that tries again: the back-off does. */
+static bool spawn_or_put_off(struct master *master, struct slot *slot, uint64_t now_ms)
+{
+	uint32_t generation = master->pool.generation;
+	int error;
+
+	if (now_ms < master->pool.not_before_ms)
+		return false;
+	error = workers_spawn(master, slot, generation);
+	/* A template that has just ended is reported and replaced as a process. */
+	if (error == 0 || error == -ESRCH || error == -EPIPE)
+		return error == 0;
+	log_error("Can't ask for a worker: %s", strerror(-error));
+	pool_note_failure(&master->pool, generation, now_ms, now_ms);
+	return false;
+}
+
 void workers_follow_plan(struct master *master, uint64_t now_ms)
 {
 	struct wish wishes[64];
 	size_t count;
 
-	/* A fork that can't be asked for ends the round; the next event tries again. */
 	for (bool goes_on = true; goes_on;) {
 		count = pool_plan(&master->pool, now_ms, wishes, ARRAY_LEN(wishes));
 		goes_on = count == ARRAY_LEN(wishes);
@@ -198,8 +214,8 @@ void workers_follow_plan(struct master *master, uint64_t now_ms)
 
 			if (wishes[i].kind == WISH_RETIRE)
 				workers_retire(master, slot, wishes[i].reason);
-			else if (workers_spawn(master, slot, master->pool.generation) != 0)
-				goes_on = false;
+			else
+				goes_on = spawn_or_put_off(master, slot, now_ms) && goes_on;
 		}
 	}
 }
@@ -266,7 +282,7 @@ static void bury(struct master *master, struct slot *slot, int status, bool was_
 	slot_facts(slot)->serial = 0;
 	board_clear_line(&master->board, slot_index(slot));
 	if (facts.reason == REASON_NONE || facts.reason == REASON_OWN || facts.reason == REASON_TIMEOUT)
-		pool_note_failure(&master->pool, facts.spawned_ms, clock_ms());
+		pool_note_failure(&master->pool, facts.generation, facts.spawned_ms, clock_ms());
 	rollover_on_worker_end(master, slot_index(slot), &facts, status, obituary->last_words);
 }
 
@@ -334,11 +350,14 @@ static void perform(struct master *master, struct slot *slot, enum slot_action a
 		slot_facts(slot)->was_killed = true;
 		send_signal(slot, SIGKILL);
 		break;
+	case SLOT_DO_kill_template:
+		templates_kill(templates_of(master, slot_facts(slot)->generation));
+		break;
 	case SLOT_DO_note_failure: {
 		const struct slot_facts facts = *slot_facts(slot);
 
 		peer_close(&handle_of(master, slot_index(slot))->peer);
-		pool_note_failure(&master->pool, facts.spawned_ms, clock_ms());
+		pool_note_failure(&master->pool, facts.generation, facts.spawned_ms, clock_ms());
 		rollover_on_worker_end(master, slot_index(slot), &facts, 0, "it could not be forked");
 		break;
 	}

@@ -2,8 +2,11 @@
 """Processes that die without being asked."""
 
 import os
+import resource
 import shutil
+import signal
 import subprocess
+import time
 
 import pytest
 import server as harness
@@ -156,3 +159,36 @@ def test_strangers_are_reaped_by_pid_1(server, tmp_path):
     inner = [pid for pid in processes_of_session(server.pid) if harness.parent_of(pid) == server.pid]
     server.signal("TERM", inner[0])
     server.wait_exit(0)
+
+
+def test_a_reload_ends_the_search_for_a_template(server):
+    """The generation that it was for does not serve any more."""
+    broken = server.folder / "broken"
+    server.start(conf=f"import os\nif os.path.exists({str(broken)!r}):\n    raise ValueError('broken')\n")
+    broken.touch()
+    os.kill(server.template(), signal.SIGKILL)
+    # By now the next try is seconds away.
+    wait_until(lambda: server.log().count("The template could not be replaced") >= 6)
+    broken.unlink()
+    mark = server.mark()
+    server.signal("HUP")
+    server.wait_log("Generation 2 serves", since=mark)
+    begun = time.monotonic()
+    wait_until(lambda: time.monotonic() - begun > 5)
+    assert not server.log_contains("replaces the one that ended", since=mark)
+    assert server.status()["templates"] == 1
+
+
+@pytest.mark.quick
+def test_a_fork_that_cannot_be_asked_for_is_said_and_tried_again(server):
+    limit = 28
+    server.start(
+        workers=1,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, 4096)),
+    )
+    for count in range(limit // 2):
+        server.signal("TTIN")
+        wait_until(lambda: server.log().count("Handling signal: ttin") > count)  # noqa: B023
+    server.wait_log(r"\[ERROR\] Can't ask for a worker: Too many open files$")
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (4096, 4096))
+    server.wait_status(lambda status: len(status["workers"]) == status["workers_target"] > 2)

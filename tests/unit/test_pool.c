@@ -220,7 +220,7 @@ Test(pool, the_first_young_death_is_replaced_at_once_the_next_ones_wait_twice_as
 	uint64_t now_ms = 1000;
 
 	for (size_t i = 0; i < ARRAY_LEN(waits_ms); i++) {
-		pool_note_failure(&pool, now_ms - 10, now_ms);
+		pool_note_failure(&pool, 1, now_ms - 10, now_ms);
 		cr_assert_eq(MAX(pool.not_before_ms, now_ms), now_ms + waits_ms[i], "%zu", i);
 		now_ms += waits_ms[i] + 10;
 	}
@@ -230,8 +230,8 @@ Test(pool, a_postponed_fork_is_made_when_the_time_has_come)
 {
 	serve(1);
 	step(0, SLOT_EVENT_EXITED, 100);
-	pool_note_failure(&pool, 90, 100);
-	pool_note_failure(&pool, 90, 100);
+	pool_note_failure(&pool, 1, 90, 100);
+	pool_note_failure(&pool, 1, 90, 100);
 	cr_assert_eq(follow(100), 0);
 	cr_assert_eq(pool_next_ms(&pool), 200);
 	cr_assert_eq(follow(200), 1);
@@ -239,19 +239,19 @@ Test(pool, a_postponed_fork_is_made_when_the_time_has_come)
 
 Test(pool, an_old_worker_that_dies_does_not_slow_its_replacement)
 {
-	pool_note_failure(&pool, 0, POOL_YOUNG_MS);
-	pool_note_failure(&pool, 0, POOL_YOUNG_MS + 1);
+	pool_note_failure(&pool, 1, 0, POOL_YOUNG_MS);
+	pool_note_failure(&pool, 1, 0, POOL_YOUNG_MS + 1);
 	cr_assert_eq(pool.not_before_ms, 0);
 }
 
 Test(pool, young_deaths_long_ago_are_forgotten)
 {
 	for (int i = 0; i < 5; i++)
-		pool_note_failure(&pool, 0, 10);
+		pool_note_failure(&pool, 1, 0, 10);
 
 	uint64_t later_ms = 10 + POOL_CALM_MS;
 
-	pool_note_failure(&pool, later_ms - 1, later_ms);
+	pool_note_failure(&pool, 1, later_ms - 1, later_ms);
 	cr_assert_leq(pool.not_before_ms, later_ms);
 }
 
@@ -314,4 +314,23 @@ Test(pool, survives_random_events)
 	settle(20000);
 	cr_assert_eq(pool_count(&pool, SLOT_SERVING), pool.target);
 	cr_assert_eq(pool_live_of(&pool, pool.generation), pool.target);
+}
+
+Test(pool, a_candidate_that_fails_does_not_slow_the_serving_generation)
+{
+	for (int i = 0; i < 10; i++)
+		pool_note_failure(&pool, 2, 90, 100);
+	pool.target = 1;
+	cr_assert_eq(follow(100), 1);
+}
+
+Test(pool, a_postponed_fork_waits_for_nothing_once_there_is_no_template)
+{
+	pool.target = 1;
+	pool_note_failure(&pool, 1, 90, 100);
+	pool_note_failure(&pool, 1, 90, 100);
+	cr_assert_eq(follow(100), 0);
+	cr_assert_neq(pool_next_ms(&pool), 0);
+	pool.can_fork = false;
+	cr_assert_eq(pool_next_ms(&pool), 0);
 }

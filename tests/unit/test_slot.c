@@ -82,7 +82,7 @@ Test(slot, a_stop_is_understood_in_every_state)
 	}
 }
 
-Test(slot, there_are_22_moves_and_12_ignored_pairs)
+Test(slot, there_are_23_moves_and_12_ignored_pairs)
 {
 	int moves = 0;
 	int ignored = 0;
@@ -99,7 +99,7 @@ Test(slot, there_are_22_moves_and_12_ignored_pairs)
 			else
 				moves++;
 		}
-	cr_assert_eq(moves, 22, "%d", moves);
+	cr_assert_eq(moves, 23, "%d", moves);
 	cr_assert_eq(ignored, 12, "%d", ignored);
 }
 
@@ -133,6 +133,18 @@ Test(slot, a_fork_no_longer_wanted_is_told_to_leave_when_it_arrives)
 	cr_assert_eq(slot_state(slot), SLOT_DOOMED);
 	cr_assert_eq(slot_step(slot, SLOT_EVENT_SPAWNED, &limits, 1), SLOT_DO_note_pid_and_term);
 	cr_assert_eq(slot_state(slot), SLOT_RETIRING);
+	slot_free(slot);
+}
+
+Test(slot, a_template_that_does_not_say_what_became_of_a_fork_is_killed_once)
+{
+	struct slot *slot = SLOT_AFTER(SLOT_EVENT_WANTED);
+
+	cr_assert_eq(slot_step(slot, SLOT_EVENT_RETIRE, &limits, 1000), SLOT_DO_nothing);
+	cr_assert_eq(slot_timer_ms(slot), 31000);
+	cr_assert_eq(slot_step(slot, SLOT_EVENT_TIMER, &limits, 31000), SLOT_DO_kill_template);
+	cr_assert_eq(slot_state(slot), SLOT_DOOMED);
+	cr_assert_eq(slot_timer_ms(slot), 0);
 	slot_free(slot);
 }
 

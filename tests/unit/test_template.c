@@ -63,7 +63,6 @@ Test(template, a_stop_is_understood_in_every_state)
 		enum template_action action;
 
 		cr_assert(template_table((enum template_state)state, TEMPLATE_EVENT_DISMISS, &next, &action));
-		cr_assert(template_table((enum template_state)state, TEMPLATE_EVENT_HURRY, &next, &action));
 	}
 }
 
@@ -81,7 +80,8 @@ Test(template, the_way_to_ready)
 
 Test(template, a_dismissed_one_that_does_not_leave_is_killed)
 {
-	struct template_moves *moves = TEMPLATE_AFTER(TEMPLATE_EVENT_WANTED, TEMPLATE_EVENT_DISMISS);
+	struct template_moves *moves =
+		TEMPLATE_AFTER(TEMPLATE_EVENT_WANTED, TEMPLATE_EVENT_CONFIGURED, TEMPLATE_EVENT_DISMISS);
 
 	cr_assert_eq(template_timer_ms(moves), 10100);
 	cr_assert_eq(template_step(moves, TEMPLATE_EVENT_TIMER, 10000, 10100), TEMPLATE_DO_send_kill);
