@@ -161,6 +161,11 @@ static int parse_dir(const struct parse *parse)
 		return fail_not_text(parse);
 	given = span_dup(span_trim(span_from_str(input->text), BLANKS));
 	path = join_normalized(parse->launch_dir, given);
+	/* Where the present directory comes in it is no setting's text yet, and setting_is_utf8() was not asked. */
+	if (!setting_is_utf8(path)) {
+		rc = err_set(parse->err, -EINVAL, "The directory of %s is not valid UTF-8", parse->row->name);
+		goto out;
+	}
 	if (access(path, F_OK) != 0) {
 		setting_add_repr(&shown, given);
 		rc = err_set(parse->err, -EINVAL, "can't chdir to %s", buf_text(&shown));

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The command line: forms that argparse takes, exit codes, messages."""
 
+import os
 import re
 
 import pytest
@@ -188,6 +189,20 @@ def test_application_in_the_current_folder(server):
     )
     server.start("here")
     assert server.get("/").body == b"here"
+
+
+def test_a_folder_whose_name_is_not_utf8_is_refused(server):
+    folder = os.fsencode(server.folder) + b"/caf\xe9"
+    os.mkdir(folder)
+    done = server.run(["--check-config", "basic:app"], cwd=folder)
+    assert (done.returncode, done.stderr) == (1, "\nError: The directory of chdir is not valid UTF-8\n")
+
+
+@pytest.mark.parametrize("arguments", [["basic:app", "-n", b"caf\xe9"], [b"caf\xe9:app"], ["-c", b"caf\xe9.py", "basic:app"]])
+def test_arguments_that_are_not_utf8_are_refused(server, arguments):
+    done = server.run(["--check-config", *map(os.fsdecode, arguments)], errors="replace")
+    assert done.returncode == 1
+    assert "Error: " in done.stderr
 
 
 # ---- sockets that cannot be bound
