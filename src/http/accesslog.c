@@ -160,6 +160,8 @@ static void add_status(struct buf *line, struct span status)
 {
 	ssize_t space = span_find(status, ' ');
 
+	if (status.len == 0) /* the client left before there was one */
+		status = SPAN_NONE;
 	add_safe_or_dash(line, space >= 0 ? span_of(status.at, (size_t)space) : status);
 }
 

@@ -209,6 +209,18 @@ Test(accesslog, manages_without_a_request)
 	accesslog_free(log);
 }
 
+Test(accesslog, a_status_that_never_was_is_a_dash)
+{
+	struct accesslog *log = accesslog_new("%(s)s %(b)s", NULL);
+	struct accesslog_entry entry = { .status = SPAN_LIT(""), .wall = 1 };
+	struct buf line = BUF_NONE;
+
+	accesslog_write(log, &entry, &line);
+	cr_assert_str_eq(buf_text(&line), "- 0\n");
+	buf_release(&line);
+	accesslog_free(log);
+}
+
 Test(accesslog, the_second_changes)
 {
 	struct accesslog *log = accesslog_new("%(t)s", NULL);
