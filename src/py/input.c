@@ -13,6 +13,7 @@
 #include <poll.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "py/py.h"
 
 enum {
@@ -29,12 +30,30 @@ static PyTypeObject input_type;
 static struct input *free_inputs[FREE_MAX];
 static size_t free_count;
 
+/* Nobody else is served meanwhile, so a client must not stretch its body by one byte now and then. */
 static int await_bytes(struct input *self)
 {
 	const struct input_source *source = self->source;
+	const uint64_t allowed_ms = source->patience_ms + source->waited_bytes * 1000 / source->bytes_per_second;
+	const uint64_t left_ms = allowed_ms - MIN(allowed_ms, source->waited_ms), begin_ms = clock_ms();
+	const int result = py_wait(source->fd, POLLIN, (unsigned)MIN(left_ms, (uint64_t)source->patience_ms),
+	                           "the client did not send the rest of the request body in time", source->beat,
+	                           source->beat_context);
 
-	return py_wait(source->fd, POLLIN, source->progress_ms,
-	               "the client did not send the rest of the request body in time", source->beat, source->beat_context);
+	/* Another thread may have been waiting, and the request may be over. */
+	if (self->source == NULL)
+		return result;
+	self->source->waited_ms += clock_ms() - begin_ms;
+	if (result < 0 && PyErr_ExceptionMatches(PyExc_TimeoutError))
+		self->source->give_up(self->source->context);
+	return result;
+}
+
+static ssize_t note_bytes(struct input_source *source, ssize_t count)
+{
+	if (count > 0 && source->waited_ms > 0)
+		source->waited_bytes += (uint64_t)count;
+	return count;
 }
 
 static struct input_source *get_source(struct input *self)
@@ -55,7 +74,7 @@ static ssize_t read_some(struct input *self, char *into, size_t size)
 			return INPUT_ERROR;
 		count = source->read(source->context, into, size);
 		if (count != INPUT_WAIT)
-			return count;
+			return note_bytes(source, count);
 		if (await_bytes(self) < 0)
 			return INPUT_ERROR;
 	}
@@ -75,6 +94,12 @@ static ssize_t peek_some(struct input *self, struct span *ret_bytes)
 		if (await_bytes(self) < 0)
 			return INPUT_ERROR;
 	}
+}
+
+static void consume(struct input_source *source, size_t count)
+{
+	source->consume(source->context, count);
+	(void)note_bytes(source, (ssize_t)count);
 }
 
 static bool is_complete(const struct input *self)
@@ -174,7 +199,7 @@ static PyObject *read_line(struct input *self, size_t limit)
 		if (is_end && line.len == 0) {
 			bytes = PyBytes_FromStringAndSize(piece.at, (Py_ssize_t)piece.len);
 			if (bytes != NULL)
-				self->source->consume(self->source->context, piece.len);
+				consume(self->source, piece.len);
 			goto out;
 		}
 		if (buf_try_reserve(&line, piece.len) < 0) {
@@ -182,7 +207,7 @@ static PyObject *read_line(struct input *self, size_t limit)
 			goto out;
 		}
 		buf_add(&line, piece.at, piece.len);
-		self->source->consume(self->source->context, piece.len);
+		consume(self->source, piece.len);
 	}
 	bytes = PyBytes_FromStringAndSize(line.data, (Py_ssize_t)line.len);
 out:

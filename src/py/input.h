@@ -35,7 +35,12 @@ struct input_source {
 	uint64_t (*expected)(void *context);
 	void *context;
 	int fd;
-	unsigned progress_ms; /* the longest wait for the next bytes */
+	unsigned patience_ms;      /* all waits together, in one request */
+	unsigned bytes_per_second; /* a client that is faster than this gets more time */
+	/* The client was too slow: tells so for good, later reads fail. The caller has set TimeoutError already. */
+	void (*give_up)(void *context);
+	uint64_t waited_ms;
+	uint64_t waited_bytes; /* that came since the first wait */
 	wait_beat_fn beat;
 	void *beat_context; /* outlives every request */
 };

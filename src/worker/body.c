@@ -13,9 +13,11 @@
 
 #include "worker/exchange.h"
 
-#define PROGRESS_MS 30000
-
-enum { RECEIVE_BYTES = 32768 };
+enum {
+	RECEIVE_BYTES = 32768,
+	PATIENCE_MS = 30000,    /* unless `timeout` is shorter */
+	BYTES_PER_SECOND = 512, /* Apache's mod_reqtimeout asks for 500 */
+};
 
 void body_begin(struct conn *conn)
 {
@@ -224,6 +226,20 @@ static uint64_t source_expected(void *context)
 	return body_ready(conn) + conn->body.remaining;
 }
 
+static void give_up(void *context)
+{
+	struct conn *conn = context;
+
+	conn->body_fault = BODY_LATE;
+}
+
+/* gunicorn: `timeout` ends the wait as well, with the worker. */
+static unsigned get_patience_ms(const struct settings *settings)
+{
+	return settings->timeout > 0 && settings->timeout < PATIENCE_MS / 1000 ? (unsigned)settings->timeout * 1000
+	                                                                       : PATIENCE_MS;
+}
+
 static void beat(void *context)
 {
 	worker_beat(context);
@@ -238,7 +254,9 @@ void body_init_source(struct conn *conn, struct input_source *source)
 		.expected = source_expected,
 		.context = conn,
 		.fd = conn->fd,
-		.progress_ms = PROGRESS_MS,
+		.patience_ms = get_patience_ms(conn->service->settings),
+		.bytes_per_second = BYTES_PER_SECOND,
+		.give_up = give_up,
 		.beat = beat,
 		.beat_context = conn->service->worker,
 	};

@@ -219,11 +219,22 @@ static int flush(struct exchange *exchange)
 	return code;
 }
 
+/* What went wrong while the application read the body is the client's doing. */
 static void refuse_body(struct exchange *exchange)
 {
 	struct conn *conn = exchange->conn;
 	struct buf cause = BUF_NONE, text = BUF_NONE;
 
+	if (conn->body_fault == BODY_CUT) {
+		log_debug("Ignored premature client disconnection.");
+		return;
+	}
+	if (conn->body_fault == BODY_LATE) {
+		log_warning("Invalid request from ip=%s: the body does not arrive", conn->remote_text);
+		if (!exchange->has_sent)
+			respond_error_page(exchange, 408, "Request Timeout", SPAN_LIT("The request body does not arrive"));
+		return;
+	}
 	http_error_cause(conn->body_result, &conn->request, &cause);
 	http_error_text(conn->body_result, &conn->request, &text);
 	log_warning("Invalid request from ip=%s: %s", conn->remote_text, buf_text(&cause));
@@ -244,10 +255,7 @@ static void fail(struct exchange *exchange)
 	exchange->file_left = 0;
 	if (is_clients_fault) {
 		PyErr_Clear();
-		if (conn->body_fault == BODY_REFUSED)
-			refuse_body(exchange);
-		else
-			log_debug("Ignored premature client disconnection.");
+		refuse_body(exchange);
 	} else {
 		log_failure(exchange);
 		/* A head that has not left yet can still be replaced, unlike what start_response() is told. */
@@ -275,8 +283,8 @@ static void step(struct exchange *exchange)
 	}
 	found = result_next(&exchange->result, &item);
 	leave(exchange);
-	if (found > 0 && respond_add(exchange, item) < 0)
-		found = -1;
+	if (found > 0)
+		found = respond_add(exchange, item);
 	Py_XDECREF(item);
 	if (found >= 0 && result_is_exhausted(&exchange->result))
 		found = 0;
@@ -300,7 +308,7 @@ static int write_piece(void *context, PyObject *bytes)
 		PyErr_SetString(PyExc_RuntimeError, "write() called outside the application or while another write() waits");
 		return -1;
 	}
-	return respond_add(exchange, bytes);
+	return respond_add(exchange, bytes) < 0 ? -1 : 0;
 }
 
 static int flush_piece(void *context)

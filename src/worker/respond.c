@@ -55,6 +55,7 @@ static void add_chunk_head(struct exchange *exchange, uint64_t size)
 int respond_add(struct exchange *exchange, PyObject *item)
 {
 	const struct http_response *response = &exchange->reply.response;
+	bool has_room = true;
 	size_t len;
 
 	if (!PyBytes_Check(item)) {
@@ -65,14 +66,17 @@ int respond_add(struct exchange *exchange, PyObject *item)
 	len = (size_t)PyBytes_GET_SIZE(item);
 	/* PEP 3333: an empty piece says nothing, not even that the head is final. */
 	if (len == 0)
-		return 0;
+		return 1;
 	if (!exchange->reply.is_head_sent && put_head(exchange) < 0)
 		return -1;
+	/* PEP 3333: no more is asked for than can be sent. gunicorn goes on, for ever when the iterable has no end. */
 	if (!response->has_body)
 		return 0;
 	/* gunicorn: what exceeds the application's own Content-Length is cut off. */
-	if (response->has_length)
-		len = (size_t)MIN((uint64_t)len, exchange->remaining);
+	if (response->has_length && len > exchange->remaining) {
+		len = (size_t)exchange->remaining;
+		has_room = false;
+	}
 	if (len == 0)
 		return 0;
 	exchange->remaining -= len;
@@ -82,7 +86,7 @@ int respond_add(struct exchange *exchange, PyObject *item)
 	output_add(&exchange->output, item, len);
 	if (response->is_chunked)
 		buf_add_str(output_tail(&exchange->output), HTTP_CHUNK_TAIL);
-	return 0;
+	return has_room ? 1 : 0;
 }
 
 int respond_end(struct exchange *exchange)

@@ -10,7 +10,10 @@
 #include "base/base.h"
 #include "worker/exchange.h"
 
-/* Adds a piece of the body to the output, with the head before the first one. 0, or -1 with a Python exception. */
+/*
+ * Adds a piece of the body to the output, with the head before the first one. 1; 0 when nothing that follows can be sent any
+ * more, because the length is reached or the answer has no body; -1 with a Python exception.
+ */
 int respond_add(struct exchange *exchange, PyObject *item);
 /* The body is over: adds what is missing (head, last chunk). 0, or -1 with a Python exception. */
 int respond_end(struct exchange *exchange);

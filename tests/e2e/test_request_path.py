@@ -5,6 +5,7 @@ import time
 
 import pytest
 from rawclient import Closed, wait_until
+from server import SLOW
 
 PROXY = {"X-Forwarded-Proto": "https"}
 
@@ -36,6 +37,13 @@ def write_app(server):
             if path == "/bad-second":
                 start_response("200 OK", [])
                 return [b"fine", "not bytes"]
+            if path == "/endless-length":
+                start_response("200 OK", [("Content-Length", "2")])
+                return endless()
+            if path == "/read":
+                size = len(environ["wsgi.input"].read())
+                start_response("200 OK", [])
+                return [str(size).encode()]
             start_response("200 OK", [("Content-Length", "2")])
             return [b"ok"]
 
@@ -46,8 +54,11 @@ def write_app(server):
             yield b"end"
 
         def endless():
-            while True:
-                yield b"y"
+            try:
+                while True:
+                    yield b"y"
+            finally:
+                print("endless is closed", flush=True)
         """,
     )
     return server
@@ -76,6 +87,52 @@ def test_an_endless_stream_to_a_fast_reader_leaves_time_for_others(server):
             greedy.more()
             assert server.get("/").body == b"ok"
             assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("method, target", [("HEAD", "/endless"), ("GET", "/endless-length")])
+def test_an_endless_iterable_ends_with_what_can_be_sent(server, method, target):
+    write_app(server).start("own:app", workers=1)
+    with server.raw() as client:
+        for _ in range(2):  # the connection lives on
+            assert client.request(method, target).body == (b"" if method == "HEAD" else b"yy")
+    wait_until(lambda: server.out_path.read_text().count("endless is closed") == 2, 10)
+
+
+def test_a_large_body_that_dribbles_ends_after_the_timeout(server):
+    """Up to 64 KiB are gathered before the application is called; then it waits, and nobody else is served."""
+    write_app(server).start("own:app", workers=1, args=["--timeout", "1", "--access-logfile", "-"])
+    (worker,) = server.workers()
+    with server.raw() as slow:
+        slow.send(b"POST /read HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n" + b"x" * 70000)
+        slow.sock.settimeout(0.1)
+        begun = time.monotonic()
+        while not slow.buffer and time.monotonic() - begun < 20 * SLOW:
+            slow.send(b"x")
+            try:
+                slow.more()
+            except TimeoutError:
+                pass
+        slow.sock.settimeout(10)
+        assert slow.read_response().code == 408
+    assert server.get("/").body == b"ok"
+    assert server.workers() == [worker]
+    server.wait_log("Invalid request from ip=127.0.0.1: the body does not arrive")
+    assert not server.log_contains("Traceback")
+
+
+def test_a_large_body_with_pauses_arrives(server):
+    write_app(server).start("own:app", workers=1, args=["--timeout", "1"])
+    with server.raw() as client:
+        client.send(b"POST /read HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n" + b"x" * 70000)
+        client.sock.settimeout(0.3)
+        for _ in range(10):
+            client.send(b"x" * 3000)
+            try:
+                client.more()  # nothing comes: this is the pause
+            except TimeoutError:
+                pass
+        client.sock.settimeout(10)
+        assert client.read_response().body == b"100000"
 
 
 def test_a_list_that_fails_later_is_a_clean_500(server):
