@@ -34,6 +34,11 @@ enum reload_do reload_ask(struct reload *reload)
 	return RELOAD_DO_START;
 }
 
+bool reload_is_late(const struct reload *reload, uint64_t now_ms)
+{
+	return reload->state != RELOAD_IDLE && now_ms - reload->begun_ms >= RELOAD_PATIENCE_MS;
+}
+
 static enum reload_do commit(struct reload *reload)
 {
 	reload->state = RELOAD_IDLE;

@@ -11,6 +11,10 @@
 
 #include "base/base.h"
 
+enum {
+	RELOAD_PATIENCE_MS = 30000, /* after that another SIGHUP ends the one under way */
+};
+
 enum reload_state {
 	RELOAD_IDLE,
 	RELOAD_TEMPLATE, /* the new template starts, configures or loads */
@@ -29,6 +33,7 @@ struct reload {
 	enum reload_state state;
 	uint32_t generation;  /* the candidate's; also the newest ever tried */
 	uint32_t canary_slot;
+	uint64_t begun_ms;    /* when its template was started; set by who starts it */
 	bool is_pending;      /* asked for again while one was under way */
 	uint32_t succeeded_total;
 	uint32_t failed_total;
@@ -39,6 +44,8 @@ const char *reload_state_name(enum reload_state state); /* "idle", "template", "
 
 /* SIGHUP. While one is under way, another one follows it. */
 enum reload_do reload_ask(struct reload *reload);
+/* It takes so long that it may hang: rather fail it and begin the pending one than wait on. */
+bool reload_is_late(const struct reload *reload, uint64_t now_ms);
 /* The candidate's template can fork. needs_canary: false when no workers are wanted at all. */
 enum reload_do reload_template_ready(struct reload *reload, bool needs_canary);
 enum reload_do reload_canary_ready(struct reload *reload);

@@ -141,6 +141,7 @@ static void start_candidate(struct master *master)
 {
 	struct err err = ERR_NONE;
 
+	master->reload.begun_ms = clock_ms();
 	if (templates_start(master, ROLE_CANDIDATE, master->reload.generation, &err) != NULL)
 		return;
 	log_error("Reload failed: %s", err.text);
@@ -181,6 +182,8 @@ void rollover_reload(struct master *master)
 		return;
 	}
 	carry_out(master, reload_ask(&master->reload));
+	if (reload_is_late(&master->reload, clock_ms()))
+		rollover_fail(master, "it was still not ready when another one was asked for");
 }
 
 void rollover_cancel_reload(struct master *master)

@@ -86,3 +86,18 @@ Test(reload, a_generation_number_is_never_used_twice)
 	(void)reload_ask(&reload);
 	cr_assert_eq(reload.generation, 3);
 }
+
+Test(reload, one_that_hangs_is_ended_by_another)
+{
+	struct reload reload = { .state = RELOAD_IDLE, .generation = 1 };
+
+	cr_assert_not(reload_is_late(&reload, 1000000));
+	cr_assert_eq(reload_ask(&reload), RELOAD_DO_START);
+	reload.begun_ms = 1000;
+	cr_assert_eq(reload_ask(&reload), RELOAD_DO_NOTHING);
+	cr_assert_not(reload_is_late(&reload, 1000 + RELOAD_PATIENCE_MS - 1));
+	cr_assert(reload_is_late(&reload, 1000 + RELOAD_PATIENCE_MS));
+	cr_assert_eq(reload_fail(&reload, "late"), RELOAD_DO_ABANDON);
+	cr_assert_eq(reload_next(&reload), RELOAD_DO_START);
+	cr_assert_eq(reload.generation, 3);
+}
