@@ -17,7 +17,9 @@
 #include "base/fd.h"
 #include "base/sig.h"
 #include "base/span.h"
+#include "shared/board.h"
 
+enum { OPEN_FILES = 2 * BOARD_SLOTS + 256 };
 enum { CHILD_LINK_FD = 3, CHILD_BOARD_FD = 4, CHILD_FIRST_FREE_FD = 5 };
 
 static char *program_beside(void)
@@ -82,11 +84,24 @@ static char *resolve_program(const char *program)
 	return xstrdup(program);
 }
 
+/* Two descriptors for each worker: the usual soft limit of 1,024 is too low for 512 of them. */
+static void raise_open_files(struct spawn *spawn)
+{
+	struct rlimit raised;
+
+	if (getrlimit(RLIMIT_NOFILE, &spawn->open_files) != 0)
+		return;
+	raised = spawn->open_files;
+	raised.rlim_cur = MAX(raised.rlim_cur, MIN(raised.rlim_max, (rlim_t)OPEN_FILES));
+	(void)setrlimit(RLIMIT_NOFILE, &raised);
+}
+
 int spawn_init(struct spawn *spawn, const char *program, struct err *err)
 {
 	memset(spawn, 0, sizeof(*spawn));
 	spawn->worker_program = find_worker_program();
 	spawn->program = resolve_program(program);
+	raise_open_files(spawn);
 	spawn->launch_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (spawn->launch_fd < 0)
 		return err_set_errno(err, -errno, "can't open the present directory");
@@ -118,6 +133,9 @@ static void exec_template(const struct spawn *spawn, int link_fd, int board_fd, 
 	if (high_link < 0 || high_board < 0 || dup2(high_link, CHILD_LINK_FD) < 0 || dup2(high_board, CHILD_BOARD_FD) < 0)
 		_exit(127);
 	fd_close_from(CHILD_FIRST_FREE_FD);
+	/* Applications that call select() rely on a low limit. */
+	if (spawn->open_files.rlim_max != 0)
+		(void)setrlimit(RLIMIT_NOFILE, &spawn->open_files);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	/* The master may have died before the line above took effect. */
 	if (getppid() != parent)

@@ -8,6 +8,8 @@
 #include "base/base.h"
 #include "base/err.h"
 
+#include <sys/resource.h>
+
 enum { SPAWN_UNKNOWN_MAX = 64, SPAWN_UNKNOWN_MS = 5000 };
 
 /* Ends of processes that nobody has claimed yet: a worker may die before the template's word of its birth arrives. */
@@ -20,13 +22,14 @@ struct spawn_unknown {
 struct spawn {
 	char *worker_program; /* path of gunwale-worker; owned */
 	char *program;        /* path of this program as it was called, symbolic links kept; owned */
+	struct rlimit open_files; /* as we found it: templates get it back */
 	int launch_fd;        /* the directory we were started in: every template starts there */
 	struct spawn_unknown unknown[SPAWN_UNKNOWN_MAX];
 };
 
 /*
- * Finds gunwale-worker (beside this program, else where it was installed), notes the present directory, and makes this process
- * the parent of its orphaned descendants. program: argv[0]. 0 or -errno with a sentence.
+ * Finds gunwale-worker (beside this program, else where it was installed), notes the present directory, makes this process the
+ * parent of its orphaned descendants, and raises its limit of open files. program: argv[0]. 0 or -errno with a sentence.
  */
 int spawn_init(struct spawn *spawn, const char *program, struct err *err);
 void spawn_release(struct spawn *spawn);

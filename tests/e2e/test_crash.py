@@ -184,11 +184,38 @@ def test_a_fork_that_cannot_be_asked_for_is_said_and_tried_again(server):
     limit = 28
     server.start(
         workers=1,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, 4096)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)),
     )
     for count in range(limit // 2):
         server.signal("TTIN")
         wait_until(lambda: server.log().count("Handling signal: ttin") > count)  # noqa: B023
-    server.wait_log(r"\[ERROR\] Can't ask for a worker: Too many open files$")
-    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (4096, 4096))
-    server.wait_status(lambda status: len(status["workers"]) == status["workers_target"] > 2)
+    wait_until(lambda: server.log().count("Can't ask for a worker: Too many open files\n") >= 4)
+
+    def has_room():
+        server.signal("TTOU")
+        status = server.status()
+        return len(status["workers"]) == status["workers_target"]
+
+    wait_until(has_room)
+    assert server.get("/").code == 200
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("preload", [False, True])
+def test_another_hup_ends_a_reload_that_hangs(server, preload):
+    server.write("hanging.py", "from basic import app\n")
+    server.start("hanging:app", args=["--graceful-timeout", "1", *(["--preload"] if preload else [])])
+    server.write("hanging.py", "open('begun', 'w').close()\nimport time\ntime.sleep(1000)\n")
+    server.signal("HUP")
+    wait_until((server.folder / "begun").exists)
+    server.write("hanging.py", "from basic import app\n")
+
+    def has_failed():
+        server.signal("HUP")
+        return server.log_contains("Reload failed, .* still not ready when another one was asked for")
+
+    wait_until(has_failed, 45)
+    server.wait_log("Generation [3-9] serves")
+    server.wait_workers(1)
+    wait_until(lambda: len(server.children()) == 2, what="one worker and one template")
+    assert server.get("/").code == 200

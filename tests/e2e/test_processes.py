@@ -2,6 +2,7 @@
 """Processes from outside: what is linked, what is open, what stays."""
 
 import os
+import resource
 import subprocess
 
 import pytest
@@ -148,3 +149,10 @@ def test_a_virtual_environment_is_used(server, embedded_python):
     assert facts["prefix"] == str(venv) and facts["executable"].startswith(str(venv))
     assert facts["base_prefix"] != facts["prefix"]
     assert facts["python_child"] == "True\n"
+
+
+def test_the_master_may_open_more_files_than_its_workers(server):
+    """Two for each worker; applications keep the limit that they were started with."""
+    server.start(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (100, 1000)))
+    assert resource.prlimit(server.pid, resource.RLIMIT_NOFILE) == (1000, 1000)
+    assert resource.prlimit(server.workers()[0], resource.RLIMIT_NOFILE) == (100, 1000)
