@@ -13,9 +13,14 @@ def _flush(stream):
         pass
 
 
+def flush():
+    """What the application has printed."""
+    _flush(sys.stdout)
+    _flush(sys.stderr)
+
+
 def run():
     """Joins threads, runs exit handlers, flushes. The interpreter is not torn down: that only touches shared memory."""
     threading._shutdown()
     atexit._run_exitfuncs()
-    _flush(sys.stdout)
-    _flush(sys.stderr)
+    flush()

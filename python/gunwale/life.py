@@ -128,6 +128,12 @@ def load(worker):
     worker.booted = True
 
 
+def end_copy(_worker):
+    """Of a process that the application forked: exit handlers and hooks are the worker's own."""
+    ending.flush()
+    return GO_ON
+
+
 def leave(worker):
     """worker_exit hook and exit handlers; a failure here changes nothing any more."""
     worker._is_loading = False

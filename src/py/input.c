@@ -36,9 +36,9 @@ static int await_bytes(struct input *self)
 	const struct input_source *source = self->source;
 	const uint64_t allowed_ms = source->patience_ms + source->waited_bytes * 1000 / source->bytes_per_second;
 	const uint64_t left_ms = allowed_ms - MIN(allowed_ms, source->waited_ms), begin_ms = clock_ms();
-	const int result = py_wait(source->fd, POLLIN, (unsigned)MIN(left_ms, (uint64_t)source->patience_ms),
-	                           "the client did not send the rest of the request body in time", source->beat,
-	                           source->beat_context);
+	const int result =
+		py_wait(source->fd, POLLIN, (unsigned)MIN(left_ms, (uint64_t)source->patience_ms),
+	                "the client did not send the rest of the request body in time", source->beat, source->beat_context);
 
 	/* Another thread may have been waiting, and the request may be over. */
 	if (self->source == NULL)

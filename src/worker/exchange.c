@@ -107,8 +107,10 @@ static bool enter(struct exchange *exchange)
 
 static void leave(struct exchange *exchange)
 {
-	PyObject *exception = py_error_take();
+	PyObject *exception;
 
+	worker_end_copy(exchange->conn->service->worker);
+	exception = py_error_take();
 	exchange->is_in_application = false;
 	atomic_store_explicit(&exchange->conn->service->worker->line->busy_since_ms, 0, memory_order_relaxed);
 	if (PyContext_Exit(exchange->context) < 0)

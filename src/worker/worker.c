@@ -12,6 +12,7 @@
 #include "py/py.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 
 #include "base/check.h"
@@ -33,6 +34,14 @@ const struct worker_class worker_classes[] = {
 
 /* For last words in broken moments, where nobody hands us the worker. */
 static struct board_line *own_line;
+
+/* Set in every process that is forked off the worker. */
+static bool is_copy;
+
+static void note_fork(void)
+{
+	is_copy = true;
+}
 
 static void note_last_words(const char *text)
 {
@@ -171,6 +180,7 @@ static int boot_basics(struct worker *worker)
 	sigset_t none;
 
 	begin_line(worker);
+	(void)pthread_atfork(NULL, NULL, note_fork);
 	connect_python(worker);
 	if (open_wake(worker, &err) != 0) {
 		log_error("%s", err.text);
@@ -236,6 +246,7 @@ void worker_main(struct worker *worker)
 
 	if (code < 0)
 		code = boot_user(worker);
+	worker_end_copy(worker);
 	if (code < 0)
 		code = run_loop(worker);
 	set_phase(worker, PHASE_EXIT);
@@ -243,6 +254,24 @@ void worker_main(struct worker *worker)
 	/* Hooks, threads, atexit and flushing happen in Python; to tear the interpreter down would only touch its memory. */
 	(void)boot_worker_step("leave", worker->proxy);
 	exit(code);
+}
+
+/* gunicorn: such a copy ends too, when it notices that its parent is another one. Until then it takes clients. */
+void worker_end_copy(struct worker *worker)
+{
+	int code = EXIT_OK;
+
+	if (LIKELY(!is_copy))
+		return;
+	if (PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_SystemExit)) {
+		PyErr_Clear();
+	} else if (PyErr_Occurred()) {
+		pyerr_log(LOG_ERROR, "Exception in a process that the application forked");
+		code = EXIT_UNHANDLED;
+	}
+	log_debug("A process that the application forked has left it, and ends (pid: %ld)", (long)getpid());
+	(void)boot_worker_step("end_copy", worker->proxy);
+	_exit(code);
 }
 
 void worker_beat(struct worker *worker)

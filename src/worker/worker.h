@@ -62,6 +62,12 @@ void worker_woken(struct worker *worker);
 /* A sign of life alone; any thread, no GIL needed. For waits inside a request whose slowness is the client's. */
 void worker_beat(struct worker *worker);
 /*
+ * GIL held, an exception may be set. Call whenever code of the application is left: the application may have forked, and it is
+ * the copy that comes back. That one must not touch what it shares with the worker (epoll set, clients, board), so it ends
+ * here; the worker itself returns.
+ */
+void worker_end_copy(struct worker *worker);
+/*
  * Call just before a request is handed to the application (GIL held): counts it, and at the request limit asks the master
  * for a successor (once). The worker goes on serving until it is told to retire.
  */

@@ -89,6 +89,41 @@ def test_an_endless_stream_to_a_fast_reader_leaves_time_for_others(server):
             assert time.monotonic() - started < 5
 
 
+FORKING = '''
+import os, sys
+
+def app(environ, start_response):
+    how = environ["PATH_INFO"]
+    if how != "/":
+        child = os.fork()
+        if child == 0:
+            print("child is done")
+            if how == "/exit":
+                sys.exit(0)
+            if how == "/raise":
+                raise ValueError("of the child")
+        else:
+            os.waitpid(child, 0)
+    start_response("200 OK", [("Content-Length", "2")])
+    return [b"ok"]
+'''
+
+
+@pytest.mark.parametrize("how", ["/exit", "/raise", "/return"])
+def test_a_process_that_the_application_forked_never_serves(server, how):
+    """It shares the clients and the epoll set with the worker: one that leaves the application must end at once."""
+    server.write("forking.py", FORKING)
+    server.start("forking:app", workers=1, env={"PYTHONPATH": server.folder})
+    (worker,) = server.workers()
+    with server.raw() as client:
+        for _ in range(3):
+            assert client.request(target=how).body == b"ok"  # one answer, and it is the worker's
+            assert client.request(target="/").body == b"ok"
+    assert server.workers() == [worker]
+    wait_until(lambda: server.out_path.read_text().count("child is done") == 3, 10)
+    assert server.log_contains("ValueError: of the child") == (how == "/raise")
+
+
 @pytest.mark.parametrize("method, target", [("HEAD", "/endless"), ("GET", "/endless-length")])
 def test_an_endless_iterable_ends_with_what_can_be_sent(server, method, target):
     write_app(server).start("own:app", workers=1)
