@@ -96,8 +96,14 @@ static void commit_candidate(struct master *master)
 	setup_say_what_waits(&master->settings, &template->settings);
 	adopt(master, template);
 	settings_copy(&master->settings, &template->settings);
-	if (setup_directory(&master->settings, &err) != 0 || setup_log(&master->settings, &err) != 0 ||
-	    setup_pidfile(master, master->settings.pidfile, &err) != 0)
+	/* Each for itself: what can't be done is said, the rest is done. */
+	if (setup_directory(&master->settings, &err) != 0)
+		log_error("%s", err.text);
+	err_clear(&err);
+	if (setup_log(&master->settings, &err) != 0)
+		log_error("%s", err.text);
+	err_clear(&err);
+	if (setup_pidfile(master, master->settings.pidfile, &err) != 0)
 		log_error("%s", err.text);
 	setup_say_warnings(&master->settings);
 	setup_title(master);
@@ -355,8 +361,11 @@ void rollover_on_worker_end(struct master *master, uint32_t slot, const struct s
 		return;
 	if (master->reload.state == RELOAD_CANARY && slot == master->reload.canary_slot) {
 		describe_end(status, how, sizeof(how));
-		(void)snprintf(why, sizeof(why), "its first worker (pid:%ld) %s before it was ready%s%s", (long)facts->pid, how,
-		               last_words[0] != '\0' ? ": " : "", last_words);
+		if (facts->pid == 0)
+			(void)snprintf(why, sizeof(why), "its first worker could not be forked");
+		else
+			(void)snprintf(why, sizeof(why), "its first worker (pid:%ld) %s before it was ready%s%s", (long)facts->pid, how,
+			               last_words[0] != '\0' ? ": " : "", last_words);
 		rollover_fail(master, why);
 		return;
 	}

@@ -179,7 +179,12 @@ static json_t *exit_counts_json(const struct master *master)
 static json_t *reload_json(const struct master *master)
 {
 	const struct reload *reload = &master->reload;
-	json_t *error = reload->last_error[0] != '\0' ? json_string(reload->last_error) : NULL;
+	size_t len = strlen(reload->last_error);
+	json_t *error = NULL;
+
+	/* It may have been cut inside a character. */
+	for (size_t cut = 0; len > 0 && error == NULL && cut < 4 && cut < len; cut++)
+		error = json_stringn(reload->last_error, len - cut);
 
 	return json_pack("{s:s, s:I, s:I, s:o}", "state", reload_state_name(reload->state), "succeeded_total",
 	                 (json_int_t)reload->succeeded_total, "failed_total", (json_int_t)reload->failed_total, "last_error",

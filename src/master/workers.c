@@ -358,7 +358,7 @@ static void perform(struct master *master, struct slot *slot, enum slot_action a
 
 		peer_close(&handle_of(master, slot_index(slot))->peer);
 		pool_note_failure(&master->pool, facts.generation, facts.spawned_ms, clock_ms());
-		rollover_on_worker_end(master, slot_index(slot), &facts, 0, "it could not be forked");
+		rollover_on_worker_end(master, slot_index(slot), &facts, 0, "");
 		break;
 	}
 	case SLOT_DO_nothing:
