@@ -49,6 +49,7 @@ static struct exchange *exchange_new(struct conn *conn)
 	exchange->is_ended = false;
 	exchange->is_cut = false;
 	exchange->has_sent = false;
+	exchange->has_lost_client = false;
 	exchange->file_fd = FD_NONE;
 	exchange->file_left = 0;
 	reply_init(&exchange->reply);
@@ -221,13 +222,13 @@ static int flush(struct exchange *exchange)
 	return code;
 }
 
-/* What went wrong while the application read the body is the client's doing. */
-static void refuse_body(struct exchange *exchange)
+/* What went wrong while the application read the body or called write() is the client's doing: no error of ours. */
+static void fail_client(struct exchange *exchange)
 {
 	struct conn *conn = exchange->conn;
 	struct buf cause = BUF_NONE, text = BUF_NONE;
 
-	if (conn->body_fault == BODY_CUT) {
+	if (exchange->has_lost_client || conn->body_fault == BODY_CUT) {
 		log_debug("Ignored premature client disconnection.");
 		return;
 	}
@@ -251,13 +252,14 @@ static void refuse_body(struct exchange *exchange)
 static void fail(struct exchange *exchange)
 {
 	struct conn *conn = exchange->conn;
-	const bool is_clients_fault = conn->body_fault != BODY_FINE && PyErr_ExceptionMatches(PyExc_OSError);
+	const bool is_clients_fault =
+		(conn->body_fault != BODY_FINE || exchange->has_lost_client) && PyErr_ExceptionMatches(PyExc_OSError);
 
 	exchange->file_fd = FD_NONE;
 	exchange->file_left = 0;
 	if (is_clients_fault) {
 		PyErr_Clear();
-		refuse_body(exchange);
+		fail_client(exchange);
 	} else {
 		log_failure(exchange);
 		/* A head that has not left yet can still be replaced, unlike what start_response() is told. */
@@ -323,6 +325,7 @@ static int flush_piece(void *context)
 		return 0;
 	if (code == -EAGAIN)
 		return REPLY_WAIT;
+	exchange->has_lost_client = true;
 	errno = -code;
 	PyErr_SetFromErrno(PyExc_OSError);
 	return -1;

@@ -36,6 +36,7 @@ struct exchange {
 	bool is_in_application; /* its code runs now, on the worker's thread */
 	bool has_sent;          /* some of the response has left */
 	bool is_cut;            /* the response cannot be completed */
+	bool has_lost_client;   /* found out by write() */
 	int file_fd;            /* wsgi.file_wrapper: sent by the kernel; FD_NONE: not so. Belongs to the file in `result` */
 	off_t file_at;
 	uint64_t file_left;

@@ -40,6 +40,10 @@ def write_app(server):
             if path == "/endless-length":
                 start_response("200 OK", [("Content-Length", "2")])
                 return endless()
+            if path == "/write":
+                write = start_response("200 OK", [])
+                while True:
+                    write(b"w" * 10000)
             if path == "/read":
                 size = len(environ["wsgi.input"].read())
                 start_response("200 OK", [])
@@ -131,6 +135,16 @@ def test_an_endless_iterable_ends_with_what_can_be_sent(server, method, target):
         for _ in range(2):  # the connection lives on
             assert client.request(method, target).body == (b"" if method == "HEAD" else b"yy")
     wait_until(lambda: server.out_path.read_text().count("endless is closed") == 2, 10)
+
+
+def test_a_client_that_leaves_during_write_is_no_error(server):
+    write_app(server).start("own:app", workers=1, args=["--log-level", "debug"])
+    with server.raw() as client:
+        client.send_request(target="/write")
+        assert client.read_head().code == 200
+    server.wait_log("Ignored premature client disconnection")
+    assert server.get("/").body == b"ok"
+    assert not server.log_contains("Error handling request")
 
 
 def test_a_large_body_that_dribbles_ends_after_the_timeout(server):
