@@ -2,7 +2,7 @@
 /*
  * body.c - the request's body: how many of the bytes on the wire belong to it.
  *
- * Called by py/input.c with whatever arrived. Keeps no bytes: payload is a piece of the caller's memory.
+ * Called by worker/body.c with whatever arrived. Keeps no bytes: payload is a piece of the caller's memory.
  */
 #include "base/base.h"
 #include "http/http.h"

@@ -2,7 +2,7 @@
 /*
  * error.c - what is answered to refused requests: status, sentence, page.
  *
- * Called by worker/conn.c. The words are gunicorn's, since log parsers know them.
+ * Called by worker/request.c and worker/exchange.c. The words are gunicorn's, since log parsers know them.
  */
 #include "base/base.h"
 #include "http/http.h"

@@ -2,7 +2,7 @@
 /*
  * policy.c - limits and strictness switches of the engine, from the settings as users write them.
  *
- * Called by the worker at its start and by py/environ.c for each field. Reads no settings itself: http/ knows none.
+ * Called by worker/service.c at its start and by worker/trust.c for each field. Reads no settings itself: http/ knows none.
  */
 #include "base/base.h"
 #include "http/http.h"

@@ -2,7 +2,7 @@
 /*
  * response.c - the head of a response, and how its body is framed.
  *
- * Called by py/start_response.c and worker/conn.c. What the application says is checked here, so that no byte of it can end
+ * Called by py/start_response.c and worker/respond.c. What the application says is checked here, so that no byte of it can end
  * a line or a message; framing is ours to choose (gunicorn: wsgi.py class Response).
  */
 #include "base/base.h"

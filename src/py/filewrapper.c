@@ -2,7 +2,7 @@
 /*
  * filewrapper.c - wsgi.file_wrapper.
  *
- * Called by the application, and by worker/exchange.c for what the application returned. Sends nothing itself.
+ * Called by the application, and by worker/respond.c for what the application returned. Sends nothing itself.
  */
 #include "base/base.h"
 

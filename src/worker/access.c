@@ -2,7 +2,7 @@
 /*
  * access.c - the access log of a worker.
  *
- * Called by exchange.c at the end of each request. Must never wait: a stuck log reader is no reason to stop serving.
+ * Called by record.c at the end of each request. Must never wait: a stuck log reader is no reason to stop serving.
  */
 #include "base/base.h"
 

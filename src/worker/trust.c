@@ -2,7 +2,7 @@
 /*
  * trust.c - which peers are proxies of ours, and what they may say about a request.
  *
- * Called by conn.c: once for a connection, once for each request. Sends nothing, logs nothing.
+ * Called by conn.c once for a connection, by request.c once for each request. Sends nothing, logs nothing.
  */
 #include "base/base.h"
 
