@@ -2,7 +2,7 @@
 /*
  * accesslog.c - one access line per request, from the compiled format.
  *
- * Called by worker/conn.c after each response. Does not write to any file and reads no clock. What came from outside goes
+ * Called by worker/record.c after each response. Does not write to any file and reads no clock. What came from outside goes
  * through http_write_safe() and nothing else.
  */
 #include "base/base.h"

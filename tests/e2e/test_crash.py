@@ -14,6 +14,17 @@ from rawclient import wait_until
 from server import SLOW, is_alive, processes_of_session
 
 
+def test_a_stopped_worker_keeps_no_client_from_its_sibling(server):
+    server.start(workers=2, args=["--timeout", "0"])
+    (stopped, _) = server.workers()
+    server.signal("STOP", stopped)
+    try:
+        for _ in range(4):
+            assert server.get("/", timeout=10 * SLOW).code == 200
+    finally:
+        server.signal("CONT", stopped)
+
+
 @pytest.mark.quick
 @pytest.mark.parametrize("preload", [False, True])
 def test_a_killed_worker_is_replaced(server, preload):
