@@ -69,10 +69,12 @@ def test_one_request_per_worker(server):
 
 
 def test_jitter_spreads_the_limits(server):
-    server.start(workers=4, args=["--max-requests", "20", "--max-requests-jitter", "1000"])
-    with Load(server.address, clients=8) as load:
-        wait_until(lambda: len(load.answers) > 8, 60)
-        load.stop()
-    load.check()
-    limits = {row["requests_total"] for row in server.status()["exits"]}
-    assert len(limits) != 1, "all workers had the same limit"
+    server.start(workers=8, args=["--max-requests", "20", "--max-requests-jitter", "1000"])
+    limits = [row["request_limit"] for row in server.status()["workers"]]
+    assert len(limits) == 8 and all(20 <= limit <= 1020 for limit in limits)
+    assert len(set(limits)) > 1, "all workers have the same limit"
+
+
+def test_without_jitter_every_worker_has_the_limit(server):
+    server.start(workers=3, args=["--max-requests", "20"])
+    assert [row["request_limit"] for row in server.status()["workers"]] == [20, 20, 20]
