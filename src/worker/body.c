@@ -11,7 +11,7 @@
 
 #include <sys/socket.h>
 
-#include "worker/exchange.h"
+#include "worker/push.h"
 
 enum {
 	RECEIVE_BYTES = 32768,
@@ -127,7 +127,7 @@ static ssize_t supply(struct conn *conn)
 			return INPUT_END;
 		if (result != HTTP_MORE)
 			return raise_fault(conn);
-		if (exchange_send_continue(conn->exchange) < 0) {
+		if (push_continue(conn->exchange) < 0) {
 			conn->body_fault = BODY_CUT;
 			return raise_fault(conn);
 		}
@@ -160,7 +160,7 @@ static ssize_t receive_directly(struct conn *conn, char *into, size_t size)
 	size_t used;
 	ssize_t count;
 
-	if (exchange_send_continue(conn->exchange) < 0) {
+	if (push_continue(conn->exchange) < 0) {
 		conn->body_fault = BODY_CUT;
 		return raise_fault(conn);
 	}

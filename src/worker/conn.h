@@ -82,7 +82,7 @@ struct conn {
 	unsigned remote_port_number;
 };
 
-/* Accepts one connection; the caller lets it run or queues it. 0, -EAGAIN when there is none, another -errno. */
+/* accept.c: accepts one connection; the caller lets it run or queues it. 0, -EAGAIN when there is none, another -errno. */
 int conn_accept(struct service *service, struct service_listener *listener, struct conn **ret_conn);
 /* Its turn has come. */
 void conn_run(struct conn *conn);

@@ -48,8 +48,6 @@ void exchange_start(struct conn *conn);
 void exchange_resume(struct exchange *exchange);
 /* The client is gone or too slow: ends the request without another byte. The caller closes the connection. */
 void exchange_abandon(struct exchange *exchange);
-/* "100 Continue", once, if the client waits for it. 0 or -errno. */
-int exchange_send_continue(struct exchange *exchange);
 void exchange_free_spares(struct service *service);
 
 #endif
