@@ -9,12 +9,14 @@ import os
 import sys
 import traceback
 
-from gunwale import hooks
+from gunwale import hooks, slips
 
 DEFAULT = "./gunicorn.conf.py"
 
 # What the file set, as Python objects: `cfg` shows these where JSON cannot hold them.
 values = {}
+# Sentences about what the file seems to mean and does not say; template.py logs them.
+warnings = []
 
 
 class ConfigError(Exception):
@@ -65,6 +67,14 @@ def _run_module(name):
         raise ConfigError(f"\nError: {error}") from error
 
 
+def _get_source(module):
+    """The text that a module was made from; None when there is none (byte code)."""
+    try:
+        return module["__loader__"].get_source(module["__name__"])
+    except (ImportError, OSError, SyntaxError, KeyError, AttributeError):
+        return None
+
+
 def _run(location):
     if location.startswith("python:"):
         return _run_module(location[len("python:"):])
@@ -107,4 +117,8 @@ def read(location, names):
         if not os.path.exists(DEFAULT):
             return "{}"
         location = DEFAULT
-    return _take(frozenset(names), _run(location))
+    names = frozenset(names)
+    found = _run(location)
+    text = _take(names, found)
+    warnings[:] = slips.find(_get_source(found), found, names)
+    return text

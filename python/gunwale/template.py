@@ -123,15 +123,23 @@ def _warn_about_threads():
         )
 
 
+def _warn_about_configuration():
+    missing = hooks.names_not_called()
+    if missing:
+        _State.log.warning("These hooks are defined but not called yet: %s", ", ".join(missing))
+    for sentence in conffile.warnings:
+        _State.log.warning("%s", sentence)
+
+
 @_step
 def load(purpose):
     """Imports the application if it is wanted before the fork; then everything here becomes immortal, and so shared."""
     if purpose == CHECK:
+        for sentence in conffile.warnings:
+            print(f"Warning: {printable(sentence)}", file=sys.stderr, flush=True)
         _check_application()
         return
-    missing = hooks.names_not_called()
-    if missing:
-        _State.log.warning("These hooks are defined but not called yet: %s", ", ".join(missing))
+    _warn_about_configuration()
     if _State.cfg.get("preload_app"):
         _State.server.app.wsgi()
         _warn_about_threads()

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Where settings come from and which source wins."""
 
+import re
+
 import pytest
 from rawclient import free_port
 from test_cli import printed
@@ -249,3 +251,94 @@ def test_worker_alive_false_recycles(server):
     assert server.get("/environ").code == 200
     server.wait_status(lambda status: [row["pid"] for row in status["workers"] if row["state"] == "serving"] not in ([], [old]))
     assert server.get("/").code == 200
+
+
+NO_SETTING = r"^\[.*\] \[\d+\] \[WARNING\] '(\w+)' in the configuration file is no setting; did you mean '(\w+)'\?$"
+
+
+def slips(server, since=0):
+    return dict(re.findall(NO_SETTING, server.log()[since:], re.MULTILINE))
+
+
+def test_names_that_look_like_a_setting_are_named_once_and_again_after_a_reload(server):
+    meant = {
+        "access_logfile": ("'-'", "accesslog"),
+        "error_logfile": ("'-'", "errorlog"),
+        "log_level": ("'debug'", "loglevel"),
+        "preload": ("True", "preload_app"),
+        "keepallive": ("5", "keepalive"),
+        "name": ("'mine'", "proc_name"),
+        "worker": ("2", "workers"),
+        "thread": ("2", "threads"),
+        "graceful_timeuot": ("2", "graceful_timeout"),
+        "max_request": ("None", "max_requests"),
+        "pid_file": ("'pid'", "pidfile"),
+    }
+    expected = {name: setting for name, (_, setting) in meant.items()}
+    server.start(conf="".join(f"{name} = {value}\n" for name, (value, _) in meant.items()))
+    assert slips(server) == expected
+    assert server.log_contains(NO_SETTING, times=len(expected))
+    mark = server.mark()
+    server.write("gunicorn.conf.py", "keep_alive = 5\n")
+    server.signal("HUP")
+    server.wait_log(NO_SETTING, since=mark)
+    assert slips(server, mark) == {"keep_alive": "keepalive"}
+
+
+def test_other_names_of_the_file_are_nobodys_business(server):
+    server.write("elsewhere.py", "log_level = 'debug'\nthread = 3\n")
+    server.start(
+        conf="""
+        import multiprocessing as proc
+        from elsewhere import log_level
+
+        worker = 2
+        workers = worker
+        keep_alive = 3  # what was meant is set below
+        keepalive = keep_alive = 2
+        log_file = 'x'
+        name = 'a helper'
+        preload = False
+        max_worker_memory = 400
+        users = 'usr'
+        hostname = port = cores = 'ordinary'
+        _timeouts = TIMEOUTS = Timeouts = 4
+        error_logfile = ['not a plain value']
+
+        def post_worker_init(worker):
+            worker.log.info("%s %s %s", log_file, name, max_worker_memory)
+            backlogs = 3
+
+        def accesslogs():
+            pass
+
+        class threadss:
+            time_out = 4
+
+        for thread in "ab":
+            pass
+
+        raw_env = [f"PRE={preload}"]
+        """
+    )
+    server.wait_log("x a helper 400")
+    assert not server.log_contains("configuration file"), server.log_tail()
+
+
+def test_memory_limits_are_known_but_not_used(server):
+    server.start(conf="max_worker_memory = 400\nmemory_limit = 1.5\n")
+    for name in ("max_worker_memory", "memory_limit"):
+        assert server.log_contains(rf"\[WARNING\] '{name}' is set in the configuration file; its value is not used yet\.$", times=1)
+
+
+def test_check_config_names_them_too(server):
+    server.write("gunicorn.conf.py", "log_level = 'debug'\n")
+    result = server.run(["--check-config", "basic:app"])
+    assert result.returncode == 0
+    assert result.stderr.count("Warning: 'log_level' in the configuration file is no setting; did you mean 'loglevel'?") == 1
+
+
+def test_names_in_a_module_are_named(server):
+    server.write("settings_here.py", "error_log = '-'\n")
+    server.start(args=["-c", "python:settings_here"])
+    assert slips(server) == {"error_log": "errorlog"}
