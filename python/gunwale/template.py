@@ -15,7 +15,7 @@ import traceback
 
 import _gunwale
 
-from gunwale import apploader, applog, conffile, ending, hooks, proxies
+from gunwale import apploader, applog, compat, conffile, ending, hooks, proxies
 
 GO_ON = -1
 SERVE, CHECK = 0, 1
@@ -69,6 +69,7 @@ def configure(launch_text):
     directory = launch.get("cwd") or os.getcwd()
     if directory not in sys.path:
         sys.path.insert(0, directory)
+    compat.install()
     return conffile.read(launch.get("config"), launch["names"])
 
 

@@ -149,3 +149,21 @@ void *boot_worker_app(void *worker_object)
 		Py_CLEAR(app);
 	return app;
 }
+
+int boot_names(struct buf *server, char **ret_software)
+{
+	PyObject *module = PyImport_ImportModule("gunwale.compat");
+	PyObject *answer = module != NULL ? PyObject_CallMethod(module, "server_names", NULL) : NULL;
+	const char *name, *software;
+	int code = -1;
+
+	buf_clear(server);
+	if (answer != NULL && PyArg_ParseTuple(answer, "ys", &name, &software)) {
+		buf_add_str(server, name);
+		*ret_software = xstrdup(software);
+		code = 0;
+	}
+	Py_XDECREF(answer);
+	Py_XDECREF(module);
+	return code;
+}

@@ -38,8 +38,8 @@ static int put_head(struct exchange *exchange)
 	reply->response.version_minor = conn->request.version_minor;
 	reply->response.is_head = span_equals(conn->request.method, SPAN_LIT("HEAD"));
 	reply->response.must_close = must_close(exchange);
-	http_response_head(&reply->response, buf_span(&reply->status), SPAN_LIT("gunwale"), service_date(conn->service),
-	                   buf_span(&reply->fields), output_tail(&exchange->output));
+	http_response_head(&reply->response, buf_span(&reply->status), buf_span(&conn->service->server_name),
+	                   service_date(conn->service), buf_span(&reply->fields), output_tail(&exchange->output));
 	exchange->remaining = reply->response.has_length ? reply->response.length : UINT64_MAX;
 	reply->is_head_sent = true;
 	return 0;

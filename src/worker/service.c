@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "py/boot.h"
 #include "py/errors.h"
 #include "py/filewrapper.h"
 #include "py/input.h"
@@ -22,10 +23,6 @@
 #include "py/pyerr.h"
 #include "py/result.h"
 #include "py/start_response.h"
-
-#ifndef PACKAGE_VERSION
-#define PACKAGE_VERSION "0"
-#endif
 
 /* gunicorn's gthread gives a silent client five seconds and the keep-alive time on top. */
 #define FRESH_MS 5000
@@ -126,8 +123,10 @@ static int set_listeners(struct service *service, struct err *err)
 
 static int prepare_python(struct service *service, struct err *err)
 {
+	if (boot_names(&service->server_name, &service->software) < 0)
+		return pyerr_to_err(err, -EINVAL);
 	const struct environ_options options = {
-		.software = "gunwale/" PACKAGE_VERSION,
+		.software = service->software,
 		.is_multiprocess = service->settings->workers > 1,
 		.is_multithread = false,
 	};
@@ -178,6 +177,9 @@ void service_release(struct service *service)
 	for (size_t i = 0; i < service->spare_count; i++)
 		buf_release(&service->spares[i]);
 	service->spare_count = 0;
+	buf_release(&service->server_name);
+	free(service->software);
+	service->software = NULL;
 	trust_release(&service->trust);
 	access_release(&service->access);
 	environ_kit_release(&service->kit);

@@ -60,6 +60,8 @@ struct service {
 	struct trust trust;
 	struct access access;
 	struct environ_kit kit;
+	struct buf server_name; /* value of the Server header */
+	char *software;         /* SERVER_SOFTWARE of the environ */
 	struct reqhooks hooks;
 	struct service_listener *listeners;
 	size_t listener_count;

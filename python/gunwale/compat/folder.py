@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""A package of gunicorn's that only holds others: gunicorn.http, gunicorn.workers."""
