@@ -96,6 +96,11 @@ def _to_json(value):
         return json.dumps({"__python__": _describe(value)})
 
 
+def _name_worker_class(value):
+    """A class stands for its dotted name, which is what the master knows."""
+    return f"{value.__module__}.{value.__qualname__}" if isinstance(value, type) else value
+
+
 def _take(names, found):
     """Splits the file's names into settings, hooks and the rest, which nobody reads. Returns the JSON text."""
     pieces = []
@@ -107,6 +112,8 @@ def _take(names, found):
                 raise ConfigError(f"Invalid value for {name}: {value}\n\n\nError: {error}") from error
         elif name in names:
             values[name] = value
+            if name == "worker_class":
+                value = _name_worker_class(value)
             pieces.append(f"{json.dumps(name)}: {_to_json(value)}")
     return "{" + ", ".join(pieces) + "}"
 

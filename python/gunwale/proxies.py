@@ -82,7 +82,8 @@ class Config:
 
     @property
     def worker_class_str(self):
-        return str(self.get("worker_class") or "sync")
+        worker_class = self.get("worker_class") or "sync"
+        return getattr(worker_class, "__name__", str(worker_class))
 
     @property
     def env(self):

@@ -183,3 +183,26 @@ def test_a_name_that_no_header_can_carry_is_refused(server, value):
     response = server.get("/")
     assert response.header("Server") == "gunwale" and response.header("Set-Cookie") is None
     assert server.log_contains(r"\[WARNING\] gunicorn\.SERVER is not used, no header can carry it: ")
+
+
+def test_a_worker_class_may_be_the_class_itself(server):
+    server.start(
+        conf="""
+        from gunicorn.workers.base import Worker
+        from gunicorn.workers.sync import SyncWorker
+        worker_class = SyncWorker
+        assert issubclass(SyncWorker, Worker)
+
+        def post_worker_init(worker):
+            worker.log.info("class %s, %s", worker.cfg.worker_class_str, worker.cfg.worker_class is SyncWorker)
+        """
+    )
+    assert server.get("/").code == 200
+    server.wait_log("class SyncWorker, True$")
+
+
+def test_a_worker_class_of_ones_own_is_refused_by_its_name(server):
+    server.write("own.py", "from gunicorn.workers.sync import SyncWorker\n\nclass Mine(SyncWorker):\n    pass\n")
+    server.write("gunicorn.conf.py", "from own import Mine as worker_class\n")
+    result = server.run(["--bind", "127.0.0.1:0", "basic:app"])
+    assert result.returncode == 1 and "'own.Mine'" in result.stderr, result.stderr
