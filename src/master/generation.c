@@ -86,7 +86,9 @@ static bool open_listeners(struct template *template)
 	struct master *master = template->master;
 	struct err err = ERR_NONE;
 	char *address = NULL;
-	int error = listeners_open(&template->listeners, &master->listeners, &template->settings, &address, &err);
+	/* gunicorn: arbiter.py start(), bind counts for nothing where systemd gave sockets. */
+	const struct strlist *binds = master->activated->count > 0 ? master->activated : &template->settings.bind;
+	int error = listeners_open(&template->listeners, &master->listeners, binds, &template->settings, &address, &err);
 
 	template->retry_ms = 0;
 	if ((error == -EADDRINUSE || error == -EADDRNOTAVAIL) && ++template->bind_tries < BIND_TRIES) {
@@ -145,6 +147,15 @@ static void check_only(struct template *template)
 	templates_go(template, PURPOSE_CHECK);
 }
 
+/* gunicorn: base.py run() */
+static void warn_of_daemon(void)
+{
+	const char *address = getenv("NOTIFY_SOCKET");
+
+	if (address != NULL && address[0] != '\0')
+		(void)fputs("Warning: you shouldn't specify `daemon = True` when launching by systemd with `Type = notify`\n", stderr);
+}
+
 static void start_service(struct template *template)
 {
 	struct master *master = template->master;
@@ -152,6 +163,7 @@ static void start_service(struct template *template)
 	struct err err = ERR_NONE;
 
 	if (settings->daemon && !master->is_detached) {
+		warn_of_daemon();
 		master->wants_detach = true;
 		master_stop(master, true, EXIT_OK, NULL);
 		return;
@@ -164,6 +176,8 @@ static void start_service(struct template *template)
 	master->is_up = true;
 	log_info("Starting gunwale %s", PACKAGE_VERSION);
 	setup_say_warnings(settings);
+	if (notify_open(&master->notify, &err) != 0)
+		log_warning("%s", err.text);
 	go_on(template);
 }
 

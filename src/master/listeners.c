@@ -86,10 +86,9 @@ static bool has_fd_address(const struct strlist *binds)
 	return false;
 }
 
-int listeners_open(struct listeners *set, const struct listeners *present, const struct settings *settings, char **ret_failed,
-                   struct err *err)
+int listeners_open(struct listeners *set, const struct listeners *present, const struct strlist *binds,
+                   const struct settings *settings, char **ret_failed, struct err *err)
 {
-	const struct strlist *binds = &settings->bind;
 	const struct listen_options options = {
 		.backlog = (int)settings->backlog,
 		.reuse_port = settings->reuse_port,

@@ -7,6 +7,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/strlist.h"
 #include "shared/listen.h"
 #include "shared/settings.h"
 
@@ -20,13 +21,13 @@ struct listeners {
 };
 
 /*
- * Fills `set` (must be empty) with the sockets of settings->bind: taken from `present` (may be NULL) where the address is the
+ * Fills `set` (must be empty) with the sockets of `binds`: taken from `present` (may be NULL) where the address is the
  * same, bound anew otherwise. 0, or -errno with gunicorn's lines (separated by newlines); then `set` is empty, and where binding
  * failed *ret_failed is the address as gunicorn prints it (the caller frees; NULL otherwise). -EADDRINUSE and -EADDRNOTAVAIL are
  * worth another try later.
  */
-int listeners_open(struct listeners *set, const struct listeners *present, const struct settings *settings, char **ret_failed,
-                   struct err *err);
+int listeners_open(struct listeners *set, const struct listeners *present, const struct strlist *binds,
+                   const struct settings *settings, char **ret_failed, struct err *err);
 /* Lets go of the set's sockets; those that no other set holds are closed, and unlinked when do_unlink is set. */
 void listeners_release(struct listeners *set, bool do_unlink);
 const struct listener *listeners_get(const struct listeners *set, size_t index);

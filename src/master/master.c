@@ -20,17 +20,20 @@
 #include "master/watch.h"
 #include "master/workers.h"
 
-int master_init(struct master *master, const struct cli *cli, bool is_detached, struct err *err)
+int master_init(struct master *master, const struct cli *cli, const struct strlist *activated, bool is_detached,
+                struct err *err)
 {
 	int error;
 
 	memset(master, 0, sizeof(*master));
 	master->cli = cli;
+	master->activated = activated;
 	master->is_detached = is_detached;
 	master->board.fd = -1;
 	master->spawn.launch_fd = -1;
 	master->started_ms = clock_ms();
 	list_init(&master->templates);
+	notify_init(&master->notify);
 	pool_init(&master->pool);
 	/* Environment defaults are checked with the rest, once the configuration is known. */
 	if (settings_init(&master->settings, false, err) != 0)
@@ -80,6 +83,7 @@ void master_release(struct master *master)
 	listeners_release(&master->listeners, true);
 	pool_release(&master->pool);
 	spawn_release(&master->spawn);
+	notify_release(&master->notify);
 	board_release(&master->board);
 	settings_release(&master->settings);
 	free(master->pidfile);
@@ -212,6 +216,7 @@ static void arm_timer(struct master *master, uint64_t now_ms)
 	next_ms = sooner(next_ms, rollover_next_ms(master));
 	next_ms = sooner(next_ms, master->stop.kill_ms);
 	next_ms = sooner(next_ms, master->status.next_ms);
+	next_ms = sooner(next_ms, notify_next_ms(&master->notify));
 	if (master->settings.timeout > 0 && pool_count(&master->pool, SLOT_SERVING) > 0)
 		next_ms = sooner(next_ms, master->watch_ms);
 	if (next_ms == 0) {
@@ -250,6 +255,7 @@ void master_update(struct master *master)
 		templates_dismiss_unused(master);
 	}
 	status_on_time(master, now_ms);
+	notify_on_time(master, now_ms);
 	arm_timer(master, now_ms);
 	master->is_updating = false;
 }

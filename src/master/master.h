@@ -12,6 +12,7 @@
 #include "base/list.h"
 #include "master/cli.h"
 #include "master/listeners.h"
+#include "master/notify.h"
 #include "master/obituary.h"
 #include "master/pool.h"
 #include "master/reload.h"
@@ -29,6 +30,7 @@ enum { MASTER_SIGNALS_MAX = 16 };
 
 struct master {
 	const struct cli *cli;        /* borrowed */
+	const struct strlist *activated; /* borrowed; the service manager's sockets, in place of `bind`; may be empty */
 	uv_loop_t loop;
 	uv_timer_t timer;             /* one shot: the next time that anything waits for */
 	uv_signal_t signals[MASTER_SIGNALS_MAX];
@@ -44,6 +46,7 @@ struct master {
 	struct worker_handle *handles[BOARD_SLOTS]; /* made on first use */
 	struct obituaries obituaries;
 	struct status status;
+	struct notify notify;
 	char *pidfile;                /* that we wrote */
 	uint64_t started_ms;
 	uint64_t watch_ms;            /* when to look at the heartbeats next */
@@ -60,8 +63,12 @@ struct master {
 	bool is_loop_ready;
 };
 
-/* Makes the loop, the board and the signal handlers. 0 or -errno with a sentence. */
-int master_init(struct master *master, const struct cli *cli, bool is_detached, struct err *err);
+/*
+ * Makes the loop, the board and the signal handlers. activated: see activation_take(); stays the caller's and outlives the
+ * master. 0 or -errno with a sentence.
+ */
+int master_init(struct master *master, const struct cli *cli, const struct strlist *activated, bool is_detached,
+                struct err *err);
 /* Runs until stopped. Returns the exit code. */
 int master_run(struct master *master);
 void master_release(struct master *master);

@@ -187,6 +187,7 @@ void rollover_reload(struct master *master)
 		log_warning("A reload is ignored until the first generation serves");
 		return;
 	}
+	notify_note_reload(&master->notify, clock_us());
 	carry_out(master, reload_ask(&master->reload));
 	if (reload_is_late(&master->reload, clock_ms()))
 		rollover_fail(master, "it was still not ready when another one was asked for");
