@@ -33,6 +33,7 @@ enum key_id {
 #undef KEY
 	KEY_INPUT,
 	KEY_SCHEME,
+	KEY_EARLY_HINTS,
 	KEY_MAX
 };
 
@@ -42,6 +43,7 @@ static const char *const key_texts[KEY_MAX] = {
 #undef KEY
 	[KEY_INPUT] = "wsgi.input",
 	[KEY_SCHEME] = "wsgi.url_scheme",
+	[KEY_EARLY_HINTS] = "wsgi.early_hints",
 };
 /* clang-format on */
 
@@ -298,6 +300,7 @@ PyObject *environ_new(const struct environ_kit *kit, const struct http_request *
 		result |= put_text(dict, KEY_QUERY_STRING, request->query);
 	result |= put_peers(dict, request, facts);
 	result |= PyDict_SetItem(dict, texts.keys[KEY_INPUT], facts->input);
+	result |= PyDict_SetItem(dict, texts.keys[KEY_EARLY_HINTS], facts->early_hints);
 	result |= PyDict_SetItem(dict, texts.keys[KEY_SCHEME], facts->is_https ? texts.https : texts.http);
 	for (size_t i = 0; result == 0 && i < request->field_count; i++)
 		result |= put_field(dict, &request->fields[i]);

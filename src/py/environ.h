@@ -37,6 +37,7 @@ struct environ_facts {
 	PyObject *remote_addr;
 	PyObject *remote_port;   /* NULL: none (unix sockets) */
 	PyObject *input;         /* wsgi.input */
+	PyObject *early_hints;   /* wsgi.early_hints */
 	struct span script_name; /* what a trusted proxy says; at == NULL: the kit's own */
 	bool is_https;
 };

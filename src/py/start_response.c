@@ -12,6 +12,7 @@
 #include <poll.h>
 
 #include "base/span.h"
+#include "py/fields.h"
 
 enum { FREE_MAX = 64, KEEP_BYTES = 16384 };
 
@@ -63,77 +64,6 @@ static int set_status(struct reply *reply, PyObject *status)
 	}
 	buf_add_span(&reply->status, text);
 	return 0;
-}
-
-static int raise_bad_field(enum http_response_result result, PyObject *name, PyObject *value)
-{
-	switch (result) {
-	case HTTP_RESPONSE_BAD_NAME:
-		PyErr_Format(PyExc_ValueError, "Invalid header name: %R", name);
-		break;
-	case HTTP_RESPONSE_BAD_LENGTH:
-		PyErr_Format(PyExc_ValueError, "invalid Content-Length: %R", value);
-		break;
-	case HTTP_RESPONSE_BAD_STATUS:
-	case HTTP_RESPONSE_BAD_VALUE:
-	case HTTP_RESPONSE_OK:
-	case HTTP_RESPONSE_SKIP:
-	default:
-		PyErr_Format(PyExc_ValueError, "Invalid header value of %R: %R", name, value);
-		break;
-	}
-	return -1;
-}
-
-static int add_field(struct reply *reply, PyObject *name, PyObject *value)
-{
-	struct span name_text, value_text;
-	enum http_response_result result;
-
-	if (!PyUnicode_Check(name) || !PyUnicode_Check(value)) {
-		PyErr_Format(PyExc_TypeError, "header name and value must be str: %R: %R", name, value);
-		return -1;
-	}
-	if (!py_latin1_span(name, &name_text))
-		return raise_bad_field(HTTP_RESPONSE_BAD_NAME, name, value);
-	if (!py_latin1_span(value, &value_text))
-		return raise_bad_field(HTTP_RESPONSE_BAD_VALUE, name, value);
-	result = http_response_field(&reply->response, name_text, span_trim(value_text, " \t"), &reply->fields);
-	if (result == HTTP_RESPONSE_OK || result == HTTP_RESPONSE_SKIP)
-		return 0;
-	return raise_bad_field(result, name, value);
-}
-
-static int add_pair(struct reply *reply, PyObject *pair)
-{
-	PyObject *items;
-	int result = -1;
-
-	if (PyTuple_Check(pair) && PyTuple_GET_SIZE(pair) == 2)
-		return add_field(reply, PyTuple_GET_ITEM(pair, 0), PyTuple_GET_ITEM(pair, 1));
-	items = PySequence_Fast(pair, "headers must be pairs of name and value");
-	if (items == NULL)
-		return -1;
-	if (PySequence_Fast_GET_SIZE(items) == 2)
-		result = add_field(reply, PySequence_Fast_GET_ITEM(items, 0), PySequence_Fast_GET_ITEM(items, 1));
-	else
-		PyErr_SetString(PyExc_ValueError, "headers must be pairs of name and value");
-	Py_DECREF(items);
-	return result;
-}
-
-static int add_fields(struct reply *reply, PyObject *headers)
-{
-	PyObject *items = PySequence_Fast(headers, "headers must be a list");
-	int result = 0;
-
-	if (items == NULL)
-		return -1;
-	/* The size is asked each time: the repr of a bad header may run Python code. */
-	for (Py_ssize_t i = 0; result == 0 && i < PySequence_Fast_GET_SIZE(items); i++)
-		result = add_pair(reply, PySequence_Fast_GET_ITEM(items, i));
-	Py_DECREF(items);
-	return result;
 }
 
 /* Raises exc_info again, as PEP 3333 wants when the head is out already. */
@@ -203,7 +133,7 @@ static PyObject *start(struct start_response *self, PyObject *status, PyObject *
 		PyErr_SetString(PyExc_AssertionError, "Response headers already set!");
 		return NULL;
 	}
-	if (set_status(reply, status) < 0 || add_fields(reply, headers) < 0) {
+	if (set_status(reply, status) < 0 || fields_add(&reply->response, &reply->fields, headers, FIELDS_FINAL) < 0) {
 		/* An application that catches this may try again with other headers. */
 		reply_init(reply);
 		return NULL;

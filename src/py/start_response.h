@@ -28,6 +28,9 @@ struct reply {
 	 * itself.
 	 */
 	int (*flush)(void *context);
+	/* wsgi.early_hints: sends a whole interim response now, or not at all. 0, or -1 with an exception. */
+	int (*interim)(void *context, struct span bytes);
+	bool takes_interim; /* the client knows interim responses */
 	void *context;
 	int fd;
 	unsigned progress_ms; /* the longest wait for the client */

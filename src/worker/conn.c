@@ -37,12 +37,24 @@ void conn_free_spares(struct service *service)
 	service->spare_conns = 0;
 }
 
+/* Unlike closing alone this reaches the client even when a child of the application holds a copy of the fd. */
+static void reset(struct conn *conn)
+{
+	const struct linger none = { .l_onoff = 1, .l_linger = 0 };
+	const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+
+	(void)setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	(void)connect(conn->fd, &nobody, sizeof(nobody));
+}
+
 void conn_close(struct conn *conn)
 {
 	struct service *service = conn->service;
 
 	if (conn->exchange != NULL)
 		exchange_abandon(conn->exchange);
+	if (conn->must_reset)
+		reset(conn);
 	conn->state = CONN_CLOSED;
 	service_disarm(&conn->timer);
 	list_remove(&conn->turn.link);
@@ -150,6 +162,10 @@ void conn_end(struct conn *conn)
 	                      conn->raw_at == conn->in.len && !conn->may_read;
 
 	service_disarm(&conn->timer);
+	if (conn->must_reset) {
+		conn_close(conn);
+		return;
+	}
 	(void)shutdown(conn->fd, SHUT_WR);
 	if (is_quiet) {
 		conn_close(conn);

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "py/early_hints.h"
 #include "py/environ.h"
 #include "worker/body.h"
 #include "worker/calls.h"
@@ -77,8 +78,10 @@ static void release_objects(struct exchange *exchange)
 {
 	input_detach(exchange->input);
 	start_response_detach(exchange->start_response);
+	early_hints_detach(exchange->early_hints);
 	Py_CLEAR(exchange->input);
 	Py_CLEAR(exchange->start_response);
+	Py_CLEAR(exchange->early_hints);
 	Py_CLEAR(exchange->environ);
 	Py_CLEAR(exchange->req);
 	Py_CLEAR(exchange->context);
@@ -90,6 +93,9 @@ static void finish(struct exchange *exchange)
 	struct conn *conn = exchange->conn;
 	struct service *service = conn->service;
 
+	/* A unix socket has no reset: there the end stays a clean one. */
+	if (exchange->is_cut && respond_ends_by_close(exchange) && !conn->listener->server.is_unix)
+		conn->must_reset = true;
 	calls_close(exchange);
 	record_response(exchange);
 	calls_post_request(exchange);
@@ -213,11 +219,14 @@ static int prepare(struct exchange *exchange)
 	push_begin(exchange);
 	exchange->input = input_new(&exchange->source);
 	exchange->start_response = start_response_new(&exchange->reply);
+	exchange->early_hints = early_hints_new(&exchange->reply);
 	exchange->context = PyContext_CopyCurrent();
 	facts.remote_addr = conn->remote_addr;
 	facts.remote_port = conn->remote_port;
 	facts.input = exchange->input;
-	if (exchange->input == NULL || exchange->start_response == NULL || exchange->context == NULL)
+	facts.early_hints = exchange->early_hints;
+	if (exchange->input == NULL || exchange->start_response == NULL || exchange->early_hints == NULL ||
+	    exchange->context == NULL)
 		return -1;
 	exchange->environ = environ_new(&conn->service->kit, &conn->request, &facts);
 	return exchange->environ != NULL ? 0 : -1;

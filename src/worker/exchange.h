@@ -24,6 +24,7 @@ struct exchange {
 	struct input_source source;
 	PyObject *input;
 	PyObject *start_response;
+	PyObject *early_hints;
 	PyObject *environ;
 	PyObject *req;     /* of pre_request and post_request; NULL: no such hook, or it failed */
 	PyObject *context; /* contextvars.Context: suspended responses do not see each other's */

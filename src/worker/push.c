@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * push.c - bytes of a response that leave: the output, and what the application sends itself while it runs (write(), and the
- * 100 Continue that its reading of the body brings about).
+ * push.c - bytes of a response that leave: the output, and what the application sends itself while it runs (write(),
+ * early hints, and the 100 Continue that its reading of the body brings about).
  *
  * Called by exchange.c, body.c, and through struct reply by the application. Never waits.
  */
@@ -60,9 +60,34 @@ static int flush_piece(void *context)
 	return -1;
 }
 
+/*
+ * Interim bytes pass the output by, so that a head that has not left can still be replaced by an error page. What the socket
+ * does not take of a begun one goes out before the head; then nothing can be replaced any more. 0 or -errno.
+ */
+static int send_interim(struct exchange *exchange, struct span bytes)
+{
+	int code = push_flush(exchange);
+	ssize_t sent;
+
+	if (code < 0)
+		return code;
+	do {
+		sent = send(exchange->conn->fd, bytes.at, bytes.len, MSG_NOSIGNAL);
+	} while (sent < 0 && errno == EINTR);
+	if (sent < 0)
+		return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+	SERVICE_COUNT(exchange->conn->service, responses_1xx_total, 1);
+	SERVICE_COUNT(exchange->conn->service, sent_bytes_total, (uint64_t)sent);
+	if ((size_t)sent < bytes.len) {
+		exchange->has_sent = true;
+		buf_add(output_tail(&exchange->output), bytes.at + sent, bytes.len - (size_t)sent);
+	}
+	return 0;
+}
+
 int push_continue(struct exchange *exchange)
 {
-	ssize_t sent;
+	int code;
 
 	if (!exchange->owes_continue)
 		return 0;
@@ -70,12 +95,23 @@ int push_continue(struct exchange *exchange)
 	/* After the final head an interim response would be read as its body. */
 	if (exchange->reply.is_head_sent)
 		return 0;
-	sent = send(exchange->conn->fd, http_continue.at, http_continue.len, MSG_NOSIGNAL);
-	if (sent != (ssize_t)http_continue.len)
-		return sent < 0 ? -errno : -EAGAIN;
-	SERVICE_COUNT(exchange->conn->service, responses_1xx_total, 1);
-	SERVICE_COUNT(exchange->conn->service, sent_bytes_total, (uint64_t)sent);
-	return 0;
+	code = send_interim(exchange, http_continue);
+	/* Nobody would send the rest while the application waits for the body. */
+	return code == 0 && !output_is_empty(&exchange->output) ? -EAGAIN : code;
+}
+
+static int send_hints(void *context, struct span bytes)
+{
+	struct exchange *exchange = context;
+	const int code = send_interim(exchange, bytes);
+
+	/* A client that does not read is not helped by a hint. */
+	if (code == 0 || code == -EAGAIN)
+		return 0;
+	exchange->has_lost_client = true;
+	errno = -code;
+	PyErr_SetFromErrno(PyExc_OSError);
+	return -1;
 }
 
 void push_begin(struct exchange *exchange)
@@ -84,6 +120,8 @@ void push_begin(struct exchange *exchange)
 
 	reply->write = write_piece;
 	reply->flush = flush_piece;
+	reply->interim = send_hints;
+	reply->takes_interim = exchange->conn->request.version_minor > 0;
 	reply->fd = exchange->conn->fd;
 	reply->progress_ms = WRITE_MS;
 	reply->beat = exchange->source.beat;

@@ -109,6 +109,13 @@ bool respond_is_whole(const struct exchange *exchange)
 	return !response->has_body || !response->has_length || exchange->remaining == 0;
 }
 
+bool respond_ends_by_close(const struct exchange *exchange)
+{
+	const struct http_response *response = &exchange->reply.response;
+
+	return exchange->reply.is_head_sent && response->has_body && !response->has_length && !response->is_chunked;
+}
+
 bool respond_begin_file(struct exchange *exchange)
 {
 	const struct http_response *response = &exchange->reply.response;

@@ -19,6 +19,8 @@ int respond_add(struct exchange *exchange, PyObject *item);
 int respond_end(struct exchange *exchange);
 /* Whether the response on the wire is complete and correctly framed, once the output is empty. */
 bool respond_is_whole(const struct exchange *exchange);
+/* Whether only the end of the connection says where the body ends (HTTP/1.0 without Content-Length). */
+bool respond_ends_by_close(const struct exchange *exchange);
 /* wsgi.file_wrapper with a regular file: adds the head and sets file_*. False: iterate instead. */
 bool respond_begin_file(struct exchange *exchange);
 /* Sends some of the file; output is empty. 0 when some went out or all is done, -EAGAIN, other -errno. */

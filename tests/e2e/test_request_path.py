@@ -147,6 +147,170 @@ def test_a_client_that_leaves_during_write_is_no_error(server):
     assert not server.log_contains("Error handling request")
 
 
+HINTS = '''
+kept = []
+
+def app(environ, start_response):
+    hint = environ["wsgi.early_hints"]
+    path = environ["PATH_INFO"]
+    styles = [("Link", "</s.css>; rel=preload; as=style"), (b"Link", b" </t.js>; rel=preload")]
+    caught = ""
+    if path == "/two":
+        hint(styles)
+        hint(headers=iter([("Link", "</u.png>; rel=preload"), ("Content-Length", "9"), ("Connection", "close")]))
+    if path == "/bad":
+        hint(styles)
+        for headers in ([("X", "a\\r\\nSet-Cookie: secret")], [("A B", "c")], [("", "c")], [("X", "\\u0142")],
+                        [("X", 1)], [("X",)], None):
+            try:
+                hint(headers)
+                caught += "sent "
+            except (ValueError, TypeError) as error:
+                caught += type(error).__name__ + ("!" if "secret" in str(error) else "") + " "
+    if path == "/fails":
+        hint(styles)
+        raise RuntimeError("after a hint")
+    if path == "/read":
+        hint(styles)
+        caught = environ["wsgi.input"].read().decode()
+    if path == "/kept":
+        for old in kept:
+            old(styles)
+            old([("Bad Name", "never looked at")])
+        kept.append(hint)
+    write = start_response("200 OK", [("Content-Length", str(2 + len(caught)))])
+    hint([]) if path == "/bare" else None
+    if path == "/late":
+        write(b"o")
+        hint(styles)
+        hint([("Bad Name", "never looked at")])
+        return [b"k"]
+    return [b"ok" + caught.encode()]
+'''
+
+LINKS = [("Link", "</s.css>; rel=preload; as=style"), ("Link", "</t.js>; rel=preload")]
+
+
+def read_hinted(client, target, **arguments):
+    response = client.request(target=target, **arguments)
+    assert all((hint.version, hint.reason) == ("HTTP/1.1", "Early Hints") for hint in response.interim if hint.code == 103)
+    return response.body, [(hint.code, hint.headers) for hint in response.interim]
+
+
+def start_hints(server):
+    server.write("hints.py", HINTS)
+    return server.start("hints:app", workers=1, args=["--status-file", "status.json", "--status-interval", "1"])
+
+
+def test_early_hints_go_out_before_the_response(server):
+    start_hints(server)
+    with server.raw() as client:
+        assert read_hinted(client, "/two") == (b"ok", [(103, LINKS), (103, [("Link", "</u.png>; rel=preload")])])
+        assert read_hinted(client, "/bare") == (b"ok", [(103, [])])
+        assert read_hinted(client, "/") == (b"ok", [])
+        client.send(b"POST /read HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+        assert (client.read_head().code, client.read_head().code) == (103, 100)
+        client.send(b"body")
+        assert client.read_response().body == b"okbody"
+    wait_until(lambda: server.status()["requests"]["by_status"]["1xx"] == 5, 10)
+
+
+def test_early_hints_that_are_wrong_raise_and_send_nothing(server):
+    start_hints(server)
+    with server.raw() as client:
+        body, hints = read_hinted(client, "/bad")
+    assert body == b"okValueError ValueError ValueError ValueError TypeError ValueError TypeError "
+    assert hints == [(103, LINKS)]
+
+
+def test_early_hints_are_ignored_by_1_0_and_after_the_head_and_after_the_request(server):
+    start_hints(server)
+    with server.raw() as client:
+        assert read_hinted(client, "/late") == (b"ok", [])
+        assert read_hinted(client, "/kept") == read_hinted(client, "/kept") == (b"ok", [])
+        assert read_hinted(client, "/two", version="HTTP/1.0") == (b"ok", [])
+
+
+def test_an_exception_after_an_early_hint_is_a_500(server):
+    start_hints(server)
+    with server.raw() as client:
+        response = client.request(target="/fails")
+    assert [hint.code for hint in response.interim] == [103] and response.code == 500
+
+
+def test_early_hints_to_a_client_that_does_not_read_hold_nobody(server):
+    server.write(
+        "flood.py",
+        """
+        def app(environ, start_response):
+            if environ["PATH_INFO"] == "/flood":
+                for _ in range(2000):
+                    environ["wsgi.early_hints"]([("Link", "x" * 8000)])
+            start_response("200 OK", [("Content-Length", "2")])
+            return [b"ok"]
+        """,
+    )
+    server.start("flood:app", workers=1)
+    with server.raw(receive_buffer=4096) as client:
+        client.send_request(target="/flood")
+        assert server.get("/").body == b"ok"
+        response = client.read_response()
+        assert response.body == b"ok" and 0 < len(response.interim) < 2000
+        assert all(hint.headers == [("Link", "x" * 8000)] for hint in response.interim)
+        assert client.request(target="/").body == b"ok"
+
+
+FAILS_LATER = '''
+import os, time
+
+def app(environ, start_response):
+    headers = [("Content-Length", "8")] if environ["QUERY_STRING"] == "length" else []
+    start_response("200 OK", headers)
+    return pieces(environ["PATH_INFO"])
+
+def pieces(path):
+    yield b"half"
+    if path == "/fork" and os.fork() == 0:
+        while not os.path.exists("test-is-done"):
+            time.sleep(0.05)
+        os._exit(0)
+    if path != "/whole":
+        raise ValueError("after half of it")
+    yield b"half"
+'''
+
+
+@pytest.mark.parametrize("path", ["/", "/fork"])
+def test_a_1_0_answer_that_fails_never_looks_complete(server, path):
+    """Its end is the end of the connection: a clean one would make half of a page a page."""
+    server.write("later.py", FAILS_LATER)
+    server.start("later:app", workers=1)
+    try:
+        with server.raw() as client:
+            client.send_request(target=path, version="HTTP/1.0")
+            with pytest.raises(ConnectionResetError):
+                while client.sock.recv(65536):
+                    pass
+    finally:
+        server.write("test-is-done", "")  # lets the fork go, which holds a copy of the connection
+    with server.raw() as client:
+        response = client.request(target="/whole", version="HTTP/1.0")
+        assert response.body == b"halfhalf" and response.ended_by_close
+        assert client.sock.recv(1) == b""  # not reset
+    server.wait_log("ValueError: after half of it")
+
+
+def test_a_1_0_answer_that_a_quick_stop_cuts_never_looks_complete(server):
+    write_app(server).start("own:app", workers=1)
+    with server.raw(receive_buffer=4096) as client:
+        client.send_request(target="/endless", version="HTTP/1.0")
+        assert client.read_head().code == 200
+        server.signal("INT")
+        with pytest.raises(ConnectionResetError):
+            while client.sock.recv(65536):
+                pass
+
+
 def test_a_large_body_that_dribbles_ends_after_the_timeout(server):
     """Up to 64 KiB are gathered before the application is called; then it waits, and nobody else is served."""
     write_app(server).start("own:app", workers=1, args=["--timeout", "1", "--access-logfile", "-"])
