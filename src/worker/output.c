@@ -65,7 +65,8 @@ static void advance(struct output *output, size_t sent)
 
 	output->before_at += take(&sent, output->before.len - output->before_at);
 	part = take(&sent, output->rest.len);
-	output->rest = span_of(output->rest.at + part, output->rest.len - part);
+	if (part > 0)
+		output->rest = span_of(output->rest.at + part, output->rest.len - part);
 	output->after_at += take(&sent, output->after.len - output->after_at);
 }
 

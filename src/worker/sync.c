@@ -114,6 +114,17 @@ static void run_turns(struct service *service)
 	}
 }
 
+/*
+ * Only one waiter is woken for a client. When that one is stopped or killed before it accepts, nobody else hears of the client:
+ * so a worker without anything else to do looks by itself.
+ */
+static void look_at_listeners(struct service *service)
+{
+	for (size_t i = 0; i < service->listener_count; i++)
+		if (service->listeners[i].is_watched)
+			service_queue(service, &service->listeners[i].turn);
+}
+
 static int turn(struct service *service)
 {
 	struct timer *due;
@@ -133,6 +144,8 @@ static int turn(struct service *service)
 		return code;
 	service->now_ms = clock_ms();
 	take_events(service);
+	if (service->poller.count == 0 && list_is_empty(&service->turns))
+		look_at_listeners(service);
 	while ((due = service_take_due(service)) != NULL)
 		conn_expire(LIST_ENTRY(due, struct conn, timer));
 	run_turns(service);

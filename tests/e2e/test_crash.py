@@ -19,6 +19,7 @@ def test_a_stopped_worker_keeps_no_client_from_its_sibling(server):
     (stopped, _) = server.workers()
     server.signal("STOP", stopped)
     try:
+        # The kernel may wake the stopped one for the first client, which then waits until the other one looks.
         for _ in range(4):
             assert server.get("/", timeout=10 * SLOW).code == 200
     finally:
