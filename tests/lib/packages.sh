@@ -44,18 +44,18 @@ need_packages() {
 # need_venv FOLDER PYTHON PACKAGE...: a virtual environment of that Python with these packages from PyPI. Quick when it is
 # there. 1 with a loud line where it can't be had.
 need_venv() {
-	folder=$1 base=$2
+	venv=$1 base_python=$2
 	shift 2
-	if [ "$(cat "$folder/packages" 2>/dev/null)" != "$*" ]; then
-		say "installing $* from PyPI (in $folder)"
-		rm -rf "$folder"
-		if ! { "$base" -m venv "$folder" && "$folder/bin/python" -m pip install -q --disable-pip-version-check "$@"; } \
-			>"$folder.out" 2>&1; then
-			say "SKIP: no virtual environment with $*: $(tail -1 "$folder.out")"
-			rm -rf "$folder"
+	if [ "$(cat "$venv/packages" 2>/dev/null)" != "$*" ]; then
+		say "installing $* from PyPI (in $venv)"
+		rm -rf "$venv"
+		if ! { "$base_python" -m venv "$venv" && "$venv/bin/python" -m pip install -q --disable-pip-version-check "$@"; } \
+			>"$venv.out" 2>&1; then
+			say "SKIP: no virtual environment with $*: $(tail -1 "$venv.out")"
+			rm -rf "$venv"
 			return 1
 		fi
-		printf '%s' "$*" >"$folder/packages"
+		printf '%s' "$*" >"$venv/packages"
 	fi
 }
 
