@@ -445,7 +445,8 @@ def test_close_of_the_iterable_is_called_once(bare, query, expected):
         else:
             with pytest.raises(Closed):
                 client.read_response()
-    wait_until(mark.exists)
+    wait_until(lambda: mark.exists() and mark.read_text())
+    bare.get("/")  # a second call would have come before this answer
     assert mark.read_text() == "closed\n"
 
 
