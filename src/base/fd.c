@@ -132,6 +132,25 @@ int fd_write_all(int fd, const void *data, size_t len)
 	return 0;
 }
 
+int fd_replace_file(const char *path, const void *data, size_t len, bool ignores_umask)
+{
+	char *temporary = xasprintf("%s.%ld.tmp", path, (long)getpid());
+	int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	int error = fd < 0 ? -errno : 0;
+
+	if (error == 0)
+		error = fd_write_all(fd, data, len);
+	if (error == 0 && ignores_umask && fchmod(fd, 0644) != 0)
+		error = -errno;
+	fd_close(&fd);
+	if (error == 0 && rename(temporary, path) != 0)
+		error = -errno;
+	if (error != 0)
+		(void)unlink(temporary);
+	free(temporary);
+	return error;
+}
+
 int fd_read_file(const char *path, size_t max_bytes, char **ret_text, size_t *ret_len)
 {
 	struct buf text = BUF_NONE;

@@ -21,6 +21,11 @@ void fd_close_from(int lowest);
 int fd_memfd(const char *name, size_t size_bytes);
 /* Writes everything to a blocking fd, retrying EINTR. */
 int fd_write_all(int fd, const void *data, size_t len);
+/*
+ * Puts a file with these contents at path, atomically: a temporary file beside it, then a rename. Mode 0644, less the umask
+ * unless ignores_umask. 0 or -errno; then what was at path is unchanged and nothing is left behind.
+ */
+int fd_replace_file(const char *path, const void *data, size_t len, bool ignores_umask);
 /* Reads a whole (small) file; *ret_text is malloc'ed and terminated, the caller frees. -EFBIG above max_bytes. */
 int fd_read_file(const char *path, size_t max_bytes, char **ret_text, size_t *ret_len);
 /* A connected pair of SOCK_SEQPACKET unix sockets, close-on-exec, non-blocking on the first end only. */

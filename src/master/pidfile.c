@@ -8,9 +8,6 @@
 
 #include "master/pidfile.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include "base/fd.h"
 #include "base/span.h"
 
@@ -51,34 +48,17 @@ static bool is_living_server(pid_t pid)
 int pidfile_create(const char *path, struct err *err)
 {
 	pid_t other = read_pid(path);
-	int error = 0;
+	int error;
 
 	if (is_living_server(other))
 		return err_set(err, -EEXIST, "Already running on PID %ld (or pid file '%s' is stale)", (long)other, path);
 
-	char *temporary = xasprintf("%s.%ld.tmp", path, (long)getpid());
 	char text[32];
 	int len = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
-	int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 
-	if (fd < 0) {
-		error = err_set_errno(err, -errno, "can't write pid file '%s'", path);
-		goto out;
-	}
-	error = fd_write_all(fd, text, (size_t)len);
 	/* gunicorn: mode 0644 whatever the umask. */
-	if (error == 0 && fchmod(fd, 0644) != 0)
-		error = -errno;
-	if (error == 0 && rename(temporary, path) != 0)
-		error = -errno;
-	if (error != 0) {
-		(void)unlink(temporary);
-		error = err_set_errno(err, error, "can't write pid file '%s'", path);
-	}
-	fd_close(&fd);
-out:
-	free(temporary);
-	return error;
+	error = fd_replace_file(path, text, (size_t)len, true);
+	return error == 0 ? 0 : err_set_errno(err, error, "can't write pid file '%s'", path);
 }
 
 void pidfile_remove(const char *path)

@@ -8,8 +8,6 @@
 
 #include "master/status.h"
 
-#include <fcntl.h>
-
 #include <jansson.h>
 
 #include "base/clock.h"
@@ -238,20 +236,10 @@ struct write_job {
 
 static int write_file(const char *path, const char *text)
 {
-	char *temporary = xasprintf("%s.%ld.tmp", path, (long)getpid());
-	int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	int error = fd < 0 ? -errno : 0;
+	char *lines = xasprintf("%s\n", text);
+	int error = fd_replace_file(path, lines, strlen(lines), false);
 
-	if (error == 0)
-		error = fd_write_all(fd, text, strlen(text));
-	if (error == 0)
-		error = fd_write_all(fd, "\n", 1);
-	fd_close(&fd);
-	if (error == 0 && rename(temporary, path) != 0)
-		error = -errno;
-	if (error != 0)
-		(void)unlink(temporary);
-	free(temporary);
+	free(lines);
 	return error;
 }
 

@@ -14,7 +14,6 @@ enum template_timer { TIMER_NONE, TIMER_GRACEFUL };
 
 struct template_moves {
 	enum template_state state;
-	uint64_t since_ms;
 	uint64_t timer_ms;
 };
 
@@ -82,7 +81,6 @@ enum template_action template_step(struct template_moves *moves, enum template_e
 	if (pair->kind == PAIR_IGNORE)
 		return TEMPLATE_DO_nothing;
 	moves->state = pair->next;
-	moves->since_ms = now_ms;
 	moves->timer_ms = states[pair->next].timer == TIMER_GRACEFUL ? now_ms + graceful_ms : 0;
 	return pair->action;
 }
@@ -96,11 +94,6 @@ const char *template_state_name(enum template_state state)
 {
 	CHECK(state < TEMPLATE_STATE_MAX);
 	return states[state].word;
-}
-
-uint64_t template_since_ms(const struct template_moves *moves)
-{
-	return moves->since_ms;
 }
 
 uint64_t template_timer_ms(const struct template_moves *moves)

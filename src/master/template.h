@@ -44,7 +44,6 @@ bool template_table(enum template_state state, enum template_event event, enum t
 
 enum template_state template_state(const struct template_moves *moves);
 const char *template_state_name(enum template_state state);
-uint64_t template_since_ms(const struct template_moves *moves);
 uint64_t template_timer_ms(const struct template_moves *moves); /* 0: none armed */
 
 #endif

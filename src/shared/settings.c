@@ -63,12 +63,6 @@ bool setting_is_text(const struct setting *row)
 	       row->type == T_PYOBJ;
 }
 
-bool setting_is_number(const struct setting *row)
-{
-	return row->type == T_INT || row->type == T_SECONDS || row->type == T_USER || row->type == T_GROUP ||
-	       row->type == T_UMASK;
-}
-
 void setting_release(struct settings *settings, const struct setting *row)
 {
 	void *field = setting_field(settings, row);

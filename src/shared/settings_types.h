@@ -36,7 +36,6 @@ int setting_parse(const struct setting *row, const struct setting_input *input, 
 void *setting_field(const struct settings *settings, const struct setting *row);
 bool setting_is_list(const struct setting *row);
 bool setting_is_text(const struct setting *row);   /* a char * field */
-bool setting_is_number(const struct setting *row); /* a long field */
 void setting_release(struct settings *settings, const struct setting *row);
 
 /* Python's int(text, base) for base 10 and 0: blanks around, sign, underscores. 0, -EINVAL, or -ERANGE above 63 bits. */

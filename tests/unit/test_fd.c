@@ -242,3 +242,26 @@ Test(fd, write_all_tells_why_it_stopped)
 	fd_close(&fd);
 	cr_assert_eq(fd_write_all(FD_NONE, "x", 1), -EBADF);
 }
+
+Test(fd, replacing_a_file_is_all_or_nothing)
+{
+	char folder[] = "/tmp/test-fd-XXXXXX";
+	char path[64];
+	char *text = NULL;
+	size_t len = 0;
+
+	cr_assert_not_null(mkdtemp(folder));
+	(void)snprintf(path, sizeof(path), "%s/file", folder);
+	cr_assert_eq(fd_replace_file(path, "old", 3, false), 0);
+	cr_assert_eq(fd_replace_file(path, "newer", 5, true), 0);
+	cr_assert_eq(fd_read_file(path, 64, &text, &len), 0);
+	cr_assert_str_eq(text, "newer");
+	free(text);
+	cr_assert_eq(unlink(path), 0);
+	/* A folder in the way: the rename fails. */
+	cr_assert_eq(mkdir(path, 0755), 0);
+	cr_assert_eq(fd_replace_file(path, "x", 1, false), -EISDIR);
+	cr_assert_eq(rmdir(path), 0);
+	cr_assert_eq(rmdir(folder), 0, "no temporary file is left");
+	cr_assert_eq(fd_replace_file(path, "x", 1, false), -ENOENT);
+}
