@@ -498,9 +498,9 @@ def test_abort_leaves_a_stack_and_last_words(begin):
     master = begin(gunicorn__conf__py=HOOKS, slow__py="""
         import time
         def app(environ, start_response):
-            open("inside", "w").close()
             stuck_here()
         def stuck_here():
+            open("inside", "w").close()
             time.sleep(60)
     """)
     master.start("slow:app")
