@@ -109,6 +109,10 @@ need_packages gcc make autoconf automake pkg-config libuv1-dev libjansson-dev li
 
 build "$builds/test" PYTHON="$python" --enable-dev
 unit "$builds/test"
+# shellcheck disable=SC2046 # one word a package
+if need_venv "$builds/packages" "$python" $(grep -v '^#' "$top/tests/e2e/packages.txt"); then
+	export GUNWALE_PACKAGES="$builds/packages"
+fi
 e2e "$builds/test"
 # No version is pinned: what counts is what a user would replace today.
 if need_venv "$builds/gunicorn" "$python" gunicorn; then
@@ -127,10 +131,10 @@ if [ "${1:-}" != quick ]; then
 		build "$folder" PYTHON="$other" --enable-dev
 		unit "$folder"
 		GUNWALE_TEST_VENV=
-		if need_venv "$folder/venv" "$other" flask; then
+		if need_venv "$folder/venv" "$other" flask gevent requests; then
 			GUNWALE_TEST_VENV=$folder/venv
 		fi
-		GUNWALE_TEST_VENV=$GUNWALE_TEST_VENV e2e "$folder" -m quick -k "test_serve or test_config or test_preload or test_reload or test_flask"
+		GUNWALE_PACKAGES=$GUNWALE_TEST_VENV GUNWALE_TEST_VENV=$GUNWALE_TEST_VENV e2e "$folder" -m quick -k "test_serve or test_config or test_preload or test_reload or test_flask"
 	done
 fi
 

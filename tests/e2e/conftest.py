@@ -111,6 +111,18 @@ def embedded_has(embedded_python):
     return ask
 
 
+@pytest.fixture(scope="session")
+def packages():
+    """
+    A virtual environment with what packages.txt lists, made by tests/run.sh for the Python that is embedded: start a server
+    with env={"VIRTUAL_ENV": packages}.
+    """
+    folder = os.environ.get("GUNWALE_PACKAGES")
+    if not folder:
+        pytest.skip("needs the packages of packages.txt: GUNWALE_PACKAGES names no virtual environment")
+    return folder
+
+
 @pytest.fixture
 def need_root():
     if os.geteuid() != 0:
