@@ -9,9 +9,8 @@
 
 #include "worker/body.h"
 
-#include <sys/socket.h>
-
 #include "worker/push.h"
+#include "worker/wire.h"
 
 enum {
 	RECEIVE_BYTES = 32768,
@@ -164,10 +163,8 @@ static ssize_t receive_directly(struct conn *conn, char *into, size_t size)
 		conn->body_fault = BODY_CUT;
 		return raise_fault(conn);
 	}
-	do {
-		count = recv(conn->fd, into, (size_t)MIN((uint64_t)size, conn->body.remaining), 0);
-	} while (count < 0 && errno == EINTR);
-	if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+	count = wire_receive(conn, into, (size_t)MIN((uint64_t)size, conn->body.remaining));
+	if (count == -EAGAIN)
 		return INPUT_WAIT;
 	if (count <= 0) {
 		conn->body_fault = BODY_CUT;

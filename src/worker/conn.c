@@ -14,10 +14,10 @@
 #include "worker/body.h"
 #include "worker/exchange.h"
 #include "worker/request.h"
+#include "worker/wire.h"
 
 enum {
 	SPARE_CONNS = 64,
-	LINGER_PIECE = 16384,
 	LINGER_BYTES = 4 << 20, /* more than that is not read; the client has until the timer */
 };
 
@@ -51,8 +51,11 @@ void conn_close(struct conn *conn)
 {
 	struct service *service = conn->service;
 
+	const bool is_clean = conn->exchange == NULL && !conn->must_reset;
+
 	if (conn->exchange != NULL)
 		exchange_abandon(conn->exchange);
+	wire_close(conn, is_clean);
 	if (conn->must_reset)
 		reset(conn);
 	conn->state = CONN_CLOSED;
@@ -116,17 +119,14 @@ enum conn_received conn_receive(struct conn *conn)
 			http_request_rebase(&conn->request, old, in->data);
 	}
 	room = in->cap - in->len;
-	do {
-		count = recv(conn->fd, in->data + in->len, room, 0);
-	} while (count < 0 && errno == EINTR);
-	if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+	count = wire_receive(conn, in->data + in->len, room);
+	if (count == -EAGAIN) {
 		conn->may_read = false;
 		return CONN_NOTHING;
 	}
 	if (count <= 0)
 		return CONN_END;
-	/* A short read has emptied the queue, epoll(7); but the end of the stream may be behind it without a new event. */
-	if ((size_t)count < room && !conn->has_hangup)
+	if ((size_t)count < room && wire_is_emptied_by_short(conn))
 		conn->may_read = false;
 	in->len += (size_t)count;
 	SERVICE_COUNT(conn->service, received_bytes_total, (uint64_t)count);
@@ -135,16 +135,14 @@ enum conn_received conn_receive(struct conn *conn)
 
 static void run_linger(struct conn *conn)
 {
-	char trash[LINGER_PIECE];
-
 	while (conn->may_read && conn->discarded_bytes < LINGER_BYTES) {
-		const ssize_t count = recv(conn->fd, trash, sizeof(trash), 0);
+		const ssize_t count = wire_discard(conn);
 
 		if (count > 0) {
 			conn->discarded_bytes += (size_t)count;
-		} else if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+		} else if (count == -EAGAIN) {
 			conn->may_read = false;
-		} else if (count == 0 || errno != EINTR) {
+		} else {
 			conn_close(conn);
 			return;
 		}
@@ -166,7 +164,7 @@ void conn_end(struct conn *conn)
 		conn_close(conn);
 		return;
 	}
-	(void)shutdown(conn->fd, SHUT_WR);
+	wire_end(conn);
 	if (is_quiet) {
 		conn_close(conn);
 		return;
@@ -287,13 +285,6 @@ void conn_expire(struct conn *conn)
 		conn_close(conn);
 }
 
-static bool has_unread(const struct conn *conn)
-{
-	char byte;
-
-	return recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
-}
-
 void conn_drain(struct conn *conn)
 {
 	struct service *service = conn->service;
@@ -301,7 +292,7 @@ void conn_drain(struct conn *conn)
 	if (conn->state == CONN_FRESH) {
 		service_arm(service, &conn->timer, TIMER_LAST_FRESH);
 	} else if (conn->state == CONN_IDLE) {
-		if (has_unread(conn)) {
+		if (wire_has_unread(conn)) {
 			conn->may_read = true;
 			service_queue(service, &conn->turn);
 		} else if (service->now_ms - conn->idle_since_ms > service->timer_ms[TIMER_LAST_CHANCE]) {

@@ -8,14 +8,12 @@
 
 #include "worker/output.h"
 
-#include <sys/socket.h>
-#include <sys/uio.h>
+#include "worker/wire.h"
 
 enum {
 	COPY_MAX = 4096,       /* up to here copying is cheaper than another iovec */
 	GATHER_MAX = 16384,    /* gathered small pieces; beyond, they go by reference too */
 	KEEP_BYTES = 32768,    /* memory that an idle buffer may keep */
-	GIL_BYTES = 128 << 10, /* copying more than this into the kernel is worth letting other threads run */
 };
 
 struct buf *output_tail(struct output *output)
@@ -70,49 +68,38 @@ static void advance(struct output *output, size_t sent)
 	output->after_at += take(&sent, output->after.len - output->after_at);
 }
 
-static ssize_t send_now(int fd, const struct output *output)
+static void add_part(struct iovec *parts, size_t *count, const char *at, size_t size)
 {
-	struct iovec parts[3];
-	struct msghdr message = { .msg_iov = parts };
-	ssize_t sent;
-
-	if (output->big == NULL)
-		return send(fd, output->before.data + output->before_at, output->before.len - output->before_at,
-		            MSG_NOSIGNAL);
-	if (output->before.len > output->before_at)
-		parts[message.msg_iovlen++] =
-			(struct iovec){ output->before.data + output->before_at, output->before.len - output->before_at };
-	if (output->rest.len > 0)
-		parts[message.msg_iovlen++] =
-			(struct iovec){ PyBytes_AS_STRING(output->big) + (output->rest.at - PyBytes_AS_STRING(output->big)),
-			                output->rest.len };
-	if (output->after.len > output->after_at)
-		parts[message.msg_iovlen++] =
-			(struct iovec){ output->after.data + output->after_at, output->after.len - output->after_at };
-	if (output->rest.len < GIL_BYTES)
-		return sendmsg(fd, &message, MSG_NOSIGNAL);
-	/* The buffers are ours alone; other threads of the application may run meanwhile. */
-	Py_BEGIN_ALLOW_THREADS
-	sent = sendmsg(fd, &message, MSG_NOSIGNAL);
-	Py_END_ALLOW_THREADS
-	return sent;
+	if (size > 0)
+		parts[(*count)++] = (struct iovec){ (void *)(uintptr_t)at, size };
 }
 
-int output_flush(struct output *output, int fd, size_t *ret_sent)
+static ssize_t send_now(const struct output *output, struct conn *conn)
+{
+	struct iovec parts[WIRE_PARTS_MAX];
+	size_t count = 0;
+
+	if (output->before.len > output->before_at)
+		add_part(parts, &count, output->before.data + output->before_at, output->before.len - output->before_at);
+	add_part(parts, &count, output->rest.at, output->rest.len);
+	if (output->after.len > output->after_at)
+		add_part(parts, &count, output->after.data + output->after_at, output->after.len - output->after_at);
+	return wire_send(conn, parts, count);
+}
+
+int output_flush(struct output *output, struct conn *conn, size_t *ret_sent)
 {
 	*ret_sent = 0;
 	while (!output_is_empty(output)) {
-		const ssize_t sent = send_now(fd, output);
+		const ssize_t sent = send_now(output, conn);
 
-		if (sent < 0 && errno == EINTR)
-			continue;
 		if (sent < 0)
-			return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+			return (int)sent;
 		*ret_sent += (size_t)sent;
 		advance(output, (size_t)sent);
 	}
 	output_clear(output);
-	return 0;
+	return wire_flush(conn);
 }
 
 static void shrink(struct buf *buf)

@@ -12,6 +12,8 @@
 #include "base/buf.h"
 #include "py/py.h"
 
+struct conn;
+
 struct output {
 	struct buf before;
 	size_t before_at; /* bytes sent of it */
@@ -33,7 +35,7 @@ size_t output_pending(const struct output *output);
  * Sends without waiting. 0 when all went out, -EAGAIN when the client must take some first, other -errno when it is lost.
  * *ret_sent: bytes that went out, in every case.
  */
-int output_flush(struct output *output, int fd, size_t *ret_sent);
+int output_flush(struct output *output, struct conn *conn, size_t *ret_sent);
 /* Forgets what is pending, keeps the memory of the buffers up to a bound. */
 void output_clear(struct output *output);
 void output_release(struct output *output);

@@ -9,9 +9,8 @@
 
 #include "worker/push.h"
 
-#include <sys/socket.h>
-
 #include "worker/respond.h"
+#include "worker/wire.h"
 
 enum {
 	WRITE_BUFFER_BYTES = 65536, /* write() keeps so much before it waits for the client */
@@ -21,7 +20,7 @@ enum {
 int push_flush(struct exchange *exchange)
 {
 	size_t sent;
-	const int code = output_flush(&exchange->output, exchange->conn->fd, &sent);
+	const int code = output_flush(&exchange->output, exchange->conn, &sent);
 
 	if (sent > 0) {
 		exchange->has_sent = true;
@@ -71,11 +70,9 @@ static int send_interim(struct exchange *exchange, struct span bytes)
 
 	if (code < 0)
 		return code;
-	do {
-		sent = send(exchange->conn->fd, bytes.at, bytes.len, MSG_NOSIGNAL);
-	} while (sent < 0 && errno == EINTR);
+	sent = wire_send_span(exchange->conn, bytes);
 	if (sent < 0)
-		return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+		return (int)sent;
 	SERVICE_COUNT(exchange->conn->service, responses_1xx_total, 1);
 	SERVICE_COUNT(exchange->conn->service, sent_bytes_total, (uint64_t)sent);
 	if ((size_t)sent < bytes.len) {

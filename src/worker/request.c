@@ -8,11 +8,10 @@
 
 #include "worker/request.h"
 
-#include <sys/socket.h>
-
 #include "base/log.h"
 #include "worker/body.h"
 #include "worker/exchange.h"
+#include "worker/wire.h"
 
 static void refuse_with(struct conn *conn, int status, const char *reason, struct span cause, struct span text)
 {
@@ -23,7 +22,7 @@ static void refuse_with(struct conn *conn, int status, const char *reason, struc
 	log_warning("Invalid request from ip=%s: %.*s", conn->remote_text, SPAN_ARG(cause));
 	http_error_page(status, reason, text, &page);
 	/* All earlier responses are in the kernel, so there is room; if not, the client does not read anyway. */
-	sent = send(conn->fd, page.data, page.len, MSG_NOSIGNAL);
+	sent = wire_send_span(conn, buf_span(&page));
 	if (sent > 0)
 		SERVICE_COUNT(conn->service, sent_bytes_total, (uint64_t)sent);
 	if (status >= 500)

@@ -8,11 +8,10 @@
 
 #include "worker/respond.h"
 
-#include <sys/sendfile.h>
-
 #include "base/fd.h"
 #include "py/filewrapper.h"
 #include "worker/body.h"
+#include "worker/wire.h"
 
 enum { FILE_PIECE_BYTES = 1 << 20 };
 
@@ -146,17 +145,10 @@ bool respond_begin_file(struct exchange *exchange)
 int respond_send_file(struct exchange *exchange)
 {
 	const size_t size = (size_t)MIN(exchange->file_left, (uint64_t)FILE_PIECE_BYTES);
-	const int fd = exchange->conn->fd, file_fd = exchange->file_fd;
-	ssize_t sent;
-	int code;
+	const ssize_t sent = wire_send_file(exchange->conn, exchange->file_fd, &exchange->file_at, size);
 
-	/* The disk may be slow. */
-	Py_BEGIN_ALLOW_THREADS
-	sent = sendfile(fd, file_fd, &exchange->file_at, size);
-	code = errno;
-	Py_END_ALLOW_THREADS
 	if (sent < 0)
-		return code == EINTR ? 0 : -code;
+		return (int)sent;
 	/* The file became shorter: the response cannot be completed. */
 	if (sent == 0)
 		return -EIO;
