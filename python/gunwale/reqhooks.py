@@ -90,7 +90,15 @@ def begin(worker, environ, headers, number):
     """Runs pre_request. Returns the Request for end(). Exceptions become a 500, as in gunicorn."""
     req = Request(environ, headers, number)
     before = list(req.headers)
-    hooks.call("pre_request", worker, req)
+    try:
+        hooks.call("pre_request", worker, req)
+    except BaseException:
+        # gunicorn: post_request is called nevertheless, before the error page, with nothing in its hands.
+        try:
+            hooks.call("post_request", worker, req, {}, None)
+        except Exception:
+            worker.log.exception("Exception in post_request hook")
+        raise
     if req.headers != before:
         _take_over_headers(environ, req.headers)
     return req

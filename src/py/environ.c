@@ -34,6 +34,7 @@ enum key_id {
 	KEY_INPUT,
 	KEY_SCHEME,
 	KEY_EARLY_HINTS,
+	KEY_SOCKET,
 	KEY_MAX
 };
 
@@ -44,6 +45,7 @@ static const char *const key_texts[KEY_MAX] = {
 	[KEY_INPUT] = "wsgi.input",
 	[KEY_SCHEME] = "wsgi.url_scheme",
 	[KEY_EARLY_HINTS] = "wsgi.early_hints",
+	[KEY_SOCKET] = "gunicorn.socket",
 };
 /* clang-format on */
 
@@ -124,7 +126,7 @@ static int fill_base(PyObject *base, const struct environ_options *options)
 	result |= put_take(base, "wsgi.input_terminated", PyBool_FromLong(1));
 	result |= put_take(base, "SERVER_SOFTWARE", PyUnicode_FromString(options->software));
 	for (size_t i = 0; result == 0 && i < KEY_MAX; i++)
-		if (i != KEY_REMOTE_PORT)
+		if (i != KEY_REMOTE_PORT && i != KEY_SOCKET)
 			result |= PyDict_SetItem(base, texts.keys[i], texts.empty);
 	return result == 0 ? make_room(base) : -1;
 }
@@ -301,6 +303,8 @@ PyObject *environ_new(const struct environ_kit *kit, const struct http_request *
 	result |= put_peers(dict, request, facts);
 	result |= PyDict_SetItem(dict, texts.keys[KEY_INPUT], facts->input);
 	result |= PyDict_SetItem(dict, texts.keys[KEY_EARLY_HINTS], facts->early_hints);
+	if (facts->socket != NULL)
+		result |= PyDict_SetItem(dict, texts.keys[KEY_SOCKET], facts->socket);
 	result |= PyDict_SetItem(dict, texts.keys[KEY_SCHEME], facts->is_https ? texts.https : texts.http);
 	for (size_t i = 0; result == 0 && i < request->field_count; i++)
 		result |= put_field(dict, &request->fields[i]);

@@ -38,6 +38,7 @@ struct environ_facts {
 	PyObject *remote_port;   /* NULL: none (unix sockets) */
 	PyObject *input;         /* wsgi.input */
 	PyObject *early_hints;   /* wsgi.early_hints */
+	PyObject *socket;        /* gunicorn.socket; NULL: none */
 	struct span script_name; /* what a trusted proxy says; at == NULL: the kit's own */
 	bool is_https;
 };

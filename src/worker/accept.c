@@ -27,7 +27,7 @@ static struct conn *conn_new(struct service *service)
 	conn->turn.is_queued = conn->turn.is_listener = false;
 	conn->service = service;
 	conn->state = CONN_FRESH;
-	conn->is_registered = conn->has_hangup = conn->must_close = conn->must_reset = false;
+	conn->is_registered = conn->has_hangup = conn->must_close = conn->must_reset = conn->is_shared = false;
 	conn->may_read = true;
 	conn->raw_at = conn->body_at = conn->body_end = 0;
 	conn->idle_since_ms = service->now_ms;

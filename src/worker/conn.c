@@ -58,6 +58,8 @@ void conn_close(struct conn *conn)
 	wire_close(conn, is_clean);
 	if (conn->must_reset)
 		reset(conn);
+	if (conn->is_shared)
+		(void)shutdown(conn->fd, SHUT_RDWR);
 	conn->state = CONN_CLOSED;
 	service_disarm(&conn->timer);
 	list_remove(&conn->turn.link);

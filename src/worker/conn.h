@@ -59,6 +59,7 @@ struct conn {
 	bool has_hangup;    /* the end of the stream is in the receive queue or behind it */
 	bool is_trusted;    /* the peer is a proxy of ours */
 	bool must_close;    /* whatever the application says */
+	bool is_shared;     /* a thread of the application may be reading from it */
 	bool must_reset;    /* a clean end would be taken for the end of a whole response */
 	uint64_t idle_since_ms;
 	size_t discarded_bytes;

@@ -22,7 +22,7 @@
 #include "worker/respond.h"
 
 enum {
-	SLICE_MS = 10,              /* a response that never blocks gives way to others after that */
+	SLICE_MS = 10, /* a response that never blocks gives way to others after that */
 	SPARE_MAX = 16,
 };
 
@@ -47,6 +47,8 @@ static struct exchange *exchange_new(struct conn *conn)
 	exchange->owes_continue = conn->request.expect_continue && !conn->body.is_done;
 	exchange->is_ended = false;
 	exchange->is_cut = false;
+	exchange->is_taken = false;
+	exchange->hangs_up = false;
 	exchange->has_sent = false;
 	exchange->has_lost_client = false;
 	exchange->file_fd = FD_NONE;
@@ -79,9 +81,11 @@ static void release_objects(struct exchange *exchange)
 	input_detach(exchange->input);
 	start_response_detach(exchange->start_response);
 	early_hints_detach(exchange->early_hints);
+	clientsocket_detach(exchange->socket);
 	Py_CLEAR(exchange->input);
 	Py_CLEAR(exchange->start_response);
 	Py_CLEAR(exchange->early_hints);
+	Py_CLEAR(exchange->socket);
 	Py_CLEAR(exchange->environ);
 	Py_CLEAR(exchange->req);
 	Py_CLEAR(exchange->context);
@@ -140,10 +144,12 @@ static void step(struct exchange *exchange)
 	Py_XDECREF(item);
 	if (found >= 0 && result_is_exhausted(&exchange->result))
 		found = 0;
-	if (found == 0)
-		found = respond_end(exchange);
-	else if (found > 0)
+	if (found > 0)
 		return;
+	if (found == 0 && exchange->is_taken && !exchange->reply.has_started)
+		failure_hang_up(exchange);
+	else if (found == 0)
+		found = respond_end(exchange);
 	if (found < 0)
 		failure_answer(exchange);
 	exchange->is_ended = true;
@@ -199,6 +205,22 @@ void exchange_resume(struct exchange *exchange)
 	}
 }
 
+/* gunicorn.socket is used. What write() has left behind must be out by then; no request can follow. */
+static int take_connection(void *context)
+{
+	struct exchange *exchange = context;
+
+	if (!exchange->is_taken && push_flush(exchange) < 0) {
+		PyErr_SetString(PyExc_OSError, "gunicorn.socket used while the client does not read what write() sent");
+		return -1;
+	}
+	exchange->is_taken = true;
+	exchange->owes_continue = false;
+	exchange->conn->must_close = true;
+	exchange->conn->is_shared = true;
+	return 0;
+}
+
 static int prepare(struct exchange *exchange)
 {
 	struct conn *conn = exchange->conn;
@@ -220,13 +242,17 @@ static int prepare(struct exchange *exchange)
 	exchange->input = input_new(&exchange->source);
 	exchange->start_response = start_response_new(&exchange->reply);
 	exchange->early_hints = early_hints_new(&exchange->reply);
+	exchange->socket_source =
+		(struct clientsocket_source){ .fd = conn->fd, .take = take_connection, .context = exchange };
+	exchange->socket = clientsocket_new(&exchange->socket_source);
 	exchange->context = PyContext_CopyCurrent();
 	facts.remote_addr = conn->remote_addr;
 	facts.remote_port = conn->remote_port;
 	facts.input = exchange->input;
 	facts.early_hints = exchange->early_hints;
+	facts.socket = exchange->socket;
 	if (exchange->input == NULL || exchange->start_response == NULL || exchange->early_hints == NULL ||
-	    exchange->context == NULL)
+	    exchange->socket == NULL || exchange->context == NULL)
 		return -1;
 	exchange->environ = environ_new(&conn->service->kit, &conn->request, &facts);
 	return exchange->environ != NULL ? 0 : -1;

@@ -9,6 +9,7 @@
 
 #include "base/base.h"
 #include "base/list.h"
+#include "py/clientsocket.h"
 #include "py/input.h"
 #include "py/result.h"
 #include "py/start_response.h"
@@ -25,6 +26,8 @@ struct exchange {
 	PyObject *input;
 	PyObject *start_response;
 	PyObject *early_hints;
+	struct clientsocket_source socket_source;
+	PyObject *socket; /* gunicorn.socket */
 	PyObject *environ;
 	PyObject *req;     /* of pre_request and post_request; NULL: no such hook, or it failed */
 	PyObject *context; /* contextvars.Context: suspended responses do not see each other's */
@@ -36,6 +39,8 @@ struct exchange {
 	bool is_ended;          /* the application has given everything; what is pending is the rest */
 	bool is_in_application; /* its code runs now, on the worker's thread */
 	bool has_sent;          /* some of the response has left */
+	bool is_taken;          /* by the application: it reads and writes the connection itself */
+	bool hangs_up;          /* the application wants no response to be sent */
 	bool is_cut;            /* the response cannot be completed */
 	bool has_lost_client;   /* found out by write() */
 	int file_fd;            /* wsgi.file_wrapper: sent by the kernel; FD_NONE: not so. Belongs to the file in `result` */

@@ -49,6 +49,17 @@ static void answer_client(struct exchange *exchange)
 	buf_release(&text);
 }
 
+void failure_hang_up(struct exchange *exchange)
+{
+	log_debug("Closing connection.");
+	exchange->hangs_up = true;
+	exchange->is_cut = true;
+	exchange->is_ended = true;
+	exchange->conn->must_close = true;
+	output_clear(&exchange->output);
+	calls_close(exchange);
+}
+
 /* An exception left the application. What the client gets depends on what it has got already. */
 void failure_answer(struct exchange *exchange)
 {
@@ -58,13 +69,19 @@ void failure_answer(struct exchange *exchange)
 
 	exchange->file_fd = FD_NONE;
 	exchange->file_left = 0;
+	/* gunicorn: that is how an application says that it has done everything itself. */
+	if (PyErr_ExceptionMatches(PyExc_StopIteration)) {
+		PyErr_Clear();
+		failure_hang_up(exchange);
+		return;
+	}
 	if (is_clients_fault) {
 		PyErr_Clear();
 		answer_client(exchange);
 	} else {
 		failure_log(exchange);
 		/* A head that has not left yet can still be replaced, unlike what start_response() is told. */
-		if (!exchange->has_sent)
+		if (!exchange->has_sent && !exchange->is_taken)
 			respond_error_page(exchange, 500, "Internal Server Error", SPAN_NONE);
 	}
 	calls_close(exchange);

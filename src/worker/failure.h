@@ -17,5 +17,7 @@ void failure_log(struct exchange *exchange);
  * of the response has left, by cutting it.
  */
 void failure_answer(struct exchange *exchange);
+/* The application has served the client by itself: ends the exchange, and the connection, without a word. */
+void failure_hang_up(struct exchange *exchange);
 
 #endif

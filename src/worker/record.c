@@ -25,7 +25,8 @@ static void log_access(struct exchange *exchange)
 	char protocol[16];
 	struct accesslog_entry entry;
 
-	if (service->access.format == NULL)
+	/* gunicorn: no line either when the application has hung up. */
+	if (service->access.format == NULL || exchange->hangs_up)
 		return;
 	(void)snprintf(protocol, sizeof(protocol), "HTTP/%d.%d", conn->request.version_major, conn->request.version_minor);
 	entry = (struct accesslog_entry){

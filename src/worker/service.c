@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "py/boot.h"
+#include "py/clientsocket.h"
 #include "py/early_hints.h"
 #include "py/errors.h"
 #include "py/filewrapper.h"
@@ -132,8 +133,8 @@ static int prepare_python(struct service *service, struct err *err)
 		.is_multithread = false,
 	};
 
-	if (input_setup() < 0 || start_response_setup() < 0 || early_hints_setup() < 0 || result_setup() < 0 ||
-	    filewrapper_setup() < 0 || environ_kit_init(&service->kit, &options) < 0 ||
+	if (input_setup() < 0 || start_response_setup() < 0 || early_hints_setup() < 0 || clientsocket_setup() < 0 ||
+	    result_setup() < 0 || filewrapper_setup() < 0 || environ_kit_init(&service->kit, &options) < 0 ||
 	    trust_init(&service->trust, service->settings) < 0 || reqhooks_init(&service->hooks, service->worker->proxy) < 0)
 		return pyerr_to_err(err, -EINVAL);
 	return 0;

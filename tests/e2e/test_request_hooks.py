@@ -34,6 +34,23 @@ def test_exception_in_pre_request_is_500(server):
     assert server.get("/").code == 200
 
 
+def test_post_request_runs_after_a_failed_pre_request(server):
+    server.start(
+        conf="""
+        def pre_request(worker, req):
+            raise ValueError("refused")
+
+        def post_request(worker, req, environ, resp):
+            worker.log.info("post %s %s %s", req.path, environ, resp)
+            raise KeyError("and again")
+        """
+    )
+    assert server.get("/pid").code == 500
+    server.wait_log(r"\[INFO\] post /pid {} None\n")
+    server.wait_log(r"\[ERROR\] Exception in post_request hook\nTraceback")
+    server.wait_log("ValueError: refused")
+
+
 def test_exception_in_post_request_is_logged_and_changes_nothing(server):
     server.start(conf=CONF)
     with server.raw() as client:
