@@ -61,6 +61,8 @@ static const char *type_name(const struct setting *row)
 
 static const char *status_note(const struct setting *row)
 {
+	if (row->status == SILENT)
+		return "accepted, without effect";
 	if (row->status == IGNORED)
 		return "accepted, ignored with a warning";
 	return row->status == REFUSED ? "refused" : NULL;
@@ -107,7 +109,10 @@ static void print_setting(const struct setting *row)
 	if (row->when == WHEN_START)
 		puts("- A reload does not change it");
 	if (status_note(row) != NULL)
-		printf("- Today: %s\n", status_note(row));
+		printf("- Today: %s%s%s\n", status_note(row), row->instead != NULL ? ": " : "",
+		       row->instead != NULL ? row->instead : "");
+	if (row->is_ours)
+		puts(row->cli != NULL ? "- gunicorn has no such setting; the flag must be spelled out" : "- gunicorn has no such setting");
 	(void)putchar('\n');
 	if (row->doc != NULL)
 		printf("%s\n\n", row->doc);
@@ -166,6 +171,7 @@ static void print_hooks_page(void)
 	     "| hook | parameters | runs in | when |\n|---|---|---|---|");
 #define IN_TEMPLATE "template"
 #define IN_WORKER "worker"
+#define IN_NOWHERE "-"
 #define HOOK(name, parameters, process, text) puts("| " #name " | " #parameters " | " IN_##process " | " text " |");
 #include "tables/hooks.def"
 #undef HOOK

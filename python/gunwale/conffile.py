@@ -4,6 +4,7 @@
 import importlib
 import importlib.machinery
 import importlib.util
+import inspect
 import json
 import os
 import sys
@@ -12,6 +13,7 @@ import traceback
 from gunwale import hooks, slips
 
 DEFAULT = "./gunicorn.conf.py"
+_CLASSES = ("worker_class", "logger_class")
 
 # What the file set, as Python objects: `cfg` shows these where JSON cannot hold them.
 values = {}
@@ -96,13 +98,23 @@ def _to_json(value):
         return json.dumps({"__python__": _describe(value)})
 
 
-def _name_worker_class(value):
+def _resolve_class(name, value):
+    """gunicorn: config.py validate_class(), a function is called and its answer counts."""
+    if not inspect.isroutine(value):
+        return value
+    try:
+        return value()
+    except Exception as error:
+        raise ConfigError(f"Invalid value for {name}: {value}\n\n\nError: {error}") from error
+
+
+def _name_class(value):
     """A class stands for its dotted name, which is what the master knows."""
     return f"{value.__module__}.{value.__qualname__}" if isinstance(value, type) else value
 
 
 def _take(names, found):
-    """Splits the file's names into settings, hooks and the rest, which nobody reads. Returns the JSON text."""
+    """Splits the file's names into settings, hooks (named for --print-config) and the rest, which nobody reads."""
     pieces = []
     for name, value in list(found.items()):
         if name in hooks.PARAMETERS:
@@ -110,10 +122,14 @@ def _take(names, found):
                 hooks.define(name, hooks.check(name, value))
             except Exception as error:
                 raise ConfigError(f"Invalid value for {name}: {value}\n\n\nError: {error}") from error
+            shown = _describe(value if callable(value) else hooks.find(name))
+            pieces.append(f"{json.dumps(name)}: {json.dumps({'__python__': shown})}")
         elif name in names:
+            if name in _CLASSES:
+                value = _resolve_class(name, value)
             values[name] = value
-            if name == "worker_class":
-                value = _name_worker_class(value)
+            if name in _CLASSES:
+                value = _name_class(value)
             pieces.append(f"{json.dumps(name)}: {_to_json(value)}")
     return "{" + ", ".join(pieces) + "}"
 

@@ -185,29 +185,6 @@ const char *cli_app(const struct cli *cli, const struct settings *settings)
 	return cli->app != NULL ? cli->app : settings->wsgi_app;
 }
 
-static int compare_names(const void *a, const void *b)
-{
-	const struct setting *const *left = a, *const *right = b;
-
-	return strcmp((*left)->name, (*right)->name);
-}
-
-void cli_print_config(const struct settings *settings, FILE *out)
-{
-	enum { NAME_COLUMNS = 34 }; /* gunicorn's longest name */
-	const struct setting *sorted[S_MAX];
-
-	for (size_t i = 0; i < S_MAX; i++)
-		sorted[i] = &setting_rows[i];
-	qsort(sorted, S_MAX, sizeof sorted[0], compare_names);
-	for (size_t i = 0; i < S_MAX; i++) {
-		char *value = setting_show(settings, setting_id(sorted[i]));
-
-		fprintf(out, "%-*s = %s\n", NAME_COLUMNS, sorted[i]->name, value);
-		free(value);
-	}
-}
-
 void cli_print_error(const struct err *err, FILE *out)
 {
 	const char *second = strchr(err->text, '\n');

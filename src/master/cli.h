@@ -56,8 +56,11 @@ int cli_build_settings(const struct cli *cli, const char *file_json, struct sett
 /* The application to serve: the positional, else wsgi_app, else NULL. Borrowed from either. */
 const char *cli_app(const struct cli *cli, const struct settings *settings);
 
-/* "name = value" lines, sorted by name, as gunicorn's --print-config prints them. */
-void cli_print_config(const struct settings *settings, FILE *out);
+/*
+ * cli_show.c: "name = value" lines, sorted by name, as gunicorn's --print-config prints them. The hooks that the file defined are
+ * in its values (JSON as for cli_build_settings(), or NULL).
+ */
+void cli_print_config(const struct settings *settings, const char *file_json, FILE *out);
 /* gunicorn's shape of a fatal error: an empty line and "Error: SENTENCE", with "Invalid value ..." in front where it applies. */
 void cli_print_error(const struct err *err, FILE *out);
 

@@ -129,7 +129,7 @@ static void find_abbreviation(const struct parser *parser, struct item *item, st
 	for (size_t i = 0; i < parser->option_count; i++) {
 		const struct option *option = &parser->options[i];
 
-		if (!span_starts_with(span_from_str(option->flag), flag))
+		if (!span_starts_with(span_from_str(option->flag), flag) || (option->row != NULL && option->row->is_ours))
 			continue;
 		if (found++ > 0)
 			buf_add_str(&names, ", ");

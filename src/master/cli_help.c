@@ -133,6 +133,7 @@ void cli_print_help(const char *program, FILE *out)
 	print_option(out, "-v, --version", "show program's version number and exit");
 	for (int group = 0; group < GROUP_MAX; group++)
 		print_group(out, group);
-	print_flags_of(out, IGNORED, "gunicorn's options that are accepted with a warning and have no effect yet");
-	print_flags_of(out, REFUSED, "gunicorn's options that are refused until they work");
+	print_flags_of(out, SILENT, "gunicorn's options that are accepted and have no effect here");
+	print_flags_of(out, IGNORED, "gunicorn's options that are accepted with a warning and have no effect");
+	print_flags_of(out, REFUSED, "gunicorn's options that are refused");
 }

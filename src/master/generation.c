@@ -16,6 +16,7 @@
 #include "master/setup.h"
 #include "master/templates.h"
 #include "shared/exits.h"
+#include "shared/worker_class.h"
 
 enum {
 	BIND_TRIES = 5, /* gunicorn: sock.py, five tries, a second apart */
@@ -112,7 +113,7 @@ static void go_on(struct template *template)
 
 		/* tests wait for this line */
 		log_info("Listening at: %s (%ld)", text, (long)getpid());
-		log_info("Using worker: %s", template->settings.worker_class);
+		log_info("Using worker: %s", worker_class_shown(&template->settings));
 		free(text);
 		settings_copy(&master->settings, &template->settings);
 	}
@@ -184,7 +185,7 @@ static void start_service(struct template *template)
 static void first_configured(struct template *template)
 {
 	if (template->settings.print_config)
-		cli_print_config(&template->settings, stdout);
+		cli_print_config(&template->settings, template->values_json, stdout);
 	if (template->settings.print_config || template->settings.check_config)
 		check_only(template);
 	else

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "shared/settings_types.h"
+#include "shared/worker_class.h"
 
 #ifdef WITH_DOCS
 #define DOC(prose) .doc = prose
@@ -236,11 +237,13 @@ const char *setting_source_name(enum setting_source source)
 	return (size_t)source < ARRAY_LEN(source_names) ? source_names[source] : "?";
 }
 
-/* The flag and the name, for sentences about settings that do not work yet. */
+/* "Setting NAME = VALUE is not supported ..." */
 static char *describe(const struct setting *row, const struct settings *settings)
 {
 	char *value = setting_show(settings, setting_id(row));
-	char *text = xasprintf("%s = %s", row->name, value);
+	const char *end = row->status == IGNORED ? ", ignored" : row->instead == NULL ? ", and too important to be ignored" : "";
+	char *text = xasprintf("Setting %s = %s is not supported%s%s%s%s", row->name, value, row->instead == NULL ? " yet" : "",
+	                       end, row->instead != NULL ? ": " : "", row->instead != NULL ? row->instead : "");
 
 	free(value);
 	return text;
@@ -248,45 +251,39 @@ static char *describe(const struct setting *row, const struct settings *settings
 
 int settings_check_supported(const struct settings *settings, struct err *err)
 {
-	const char *worker_class = settings->worker_class;
 	struct settings defaults;
-	char *shown = NULL;
 	int rc;
 
 	rc = settings_init_at(&defaults, settings->launch_dir, false, err);
 	if (rc != 0)
 		return rc;
 	for (size_t i = 0; i < S_MAX && rc == 0; i++) {
+		char *sentence;
+
 		if (setting_rows[i].status != REFUSED || settings_equal(settings, &defaults, (enum setting_id)i))
 			continue;
-		shown = describe(&setting_rows[i], settings);
-		rc = err_set(err, -ENOTSUP, "Setting %s is not supported yet, and too important to be ignored", shown);
+		sentence = describe(&setting_rows[i], settings);
+		rc = err_set(err, -ENOTSUP, "%s", sentence);
+		free(sentence);
 	}
-	/* The name of gunicorn's own class is what a configuration file may carry. */
-	if (rc == 0 && worker_class != NULL && strcmp(worker_class, "sync") != 0 &&
-	    strcmp(worker_class, "gunicorn.workers.sync.SyncWorker") != 0)
-		rc = err_set(err, -ENOTSUP, "Worker class '%s' is not supported yet; the only one is sync", worker_class);
-	free(shown);
+	if (rc == 0)
+		rc = worker_class_check(settings, err);
 	settings_release(&defaults);
 	return rc;
 }
 
 void settings_list_warnings(const struct settings *settings, struct strlist *ret_sentences)
 {
+	const char *worker_class = worker_class_loop(settings);
 	struct settings defaults;
 
 	if (settings_init_at(&defaults, settings->launch_dir, false, NULL) != 0)
 		return;
 	for (size_t i = 0; i < S_MAX; i++) {
-		char *shown;
-
-		if (setting_rows[i].status != IGNORED || settings_equal(settings, &defaults, (enum setting_id)i))
-			continue;
-		shown = describe(&setting_rows[i], settings);
-		strlist_add_take(ret_sentences, xasprintf("Setting %s is not supported yet, ignored", shown));
-		free(shown);
+		if (setting_rows[i].status == IGNORED && !settings_equal(settings, &defaults, (enum setting_id)i))
+			strlist_add_take(ret_sentences, describe(&setting_rows[i], settings));
 	}
-	if (settings->threads > 1)
+	if (settings->threads > 1 && worker_class != NULL && strcmp(worker_class, "sync") == 0)
 		strlist_add_take(
 			ret_sentences,
 			xasprintf("Setting threads = %ld is not supported yet, each worker runs one request at a time",

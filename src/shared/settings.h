@@ -39,11 +39,11 @@ enum setting_when {
 	WHEN_START
 }; /* WHEN_START: a change by SIGHUP is named in a warning and waits for a restart */
 /*
- * SUPPORTED: does what gunicorn's does, or has no effect where the effect makes no sense here. IGNORED: accepted and checked, a
- * value other than the default is named in a warning. REFUSED: a value other than the default ends the start, because a
- * service that runs without it would surprise its owner.
+ * SUPPORTED: does what gunicorn's does. SILENT: accepted and checked, nothing follows from any value and nothing is said, because
+ * nobody would miss the effect. IGNORED: the same, but a value other than the default is named in a warning. REFUSED: a value
+ * other than the default ends the start, because a service that runs without it would surprise its owner.
  */
-enum setting_status { SUPPORTED, IGNORED, REFUSED };
+enum setting_status { SUPPORTED, SILENT, IGNORED, REFUSED };
 enum setting_owner { BY_MASTER = 1, BY_TEMPLATE = 2, BY_WORKER = 4 };
 
 enum setting_id {
@@ -92,13 +92,17 @@ struct setting {
 	bool sets_false;        /* a flag that turns the setting off (--no-...) */
 	bool is_repeatable;     /* on the command line: every occurrence adds */
 	bool takes_bool;        /* T_ENUM: True (true, 1) is the second word, False (false, 0, none) and None the first */
+	bool names_files;       /* T_STRLIST: files that must exist, or patterns */
+	bool takes_any;         /* T_PYOBJ: numbers and lists, too (their text is kept) */
 	bool checks_late;       /* T_INT: argparse takes any text, a bad one is no usage error (gunicorn: cert_reqs) */
 	const char *bare_value; /* the value when the option stands alone (argparse: nargs="?"); NULL: a value must follow */
 	int group;
 	unsigned used_by; /* enum setting_owner, or-ed */
 	enum setting_when when;
 	enum setting_status status;
-	const char *help; /* one line for --help */
+	const char *instead; /* IGNORED, REFUSED: why there is no such thing, and what to do; NULL: it will come */
+	bool is_ours;        /* gunicorn has no such flag: must be spelled out, so that gunicorn's abbreviations keep their meaning */
+	const char *help;    /* one line for --help */
 #ifdef WITH_DOCS
 	const char *doc; /* prose for man page and docs */
 #endif

@@ -105,7 +105,7 @@ static int parse_text(const struct parse *parse)
 		store_text(parse, span_dup(span_trim(span_from_str(input->text), BLANKS)));
 	else if (input->kind == IN_NONE)
 		store_text(parse, NULL);
-	else if (parse->row->type == T_PYOBJ)
+	else if (parse->row->takes_any || (parse->row->type == T_PYOBJ && input->kind == IN_OTHER))
 		store_text(parse, xstrdup(input->shown));
 	else
 		return fail_not_text(parse);
@@ -180,6 +180,18 @@ out:
 	return rc;
 }
 
+/* gunicorn: config.py validate_list_of_files_or_patterns(); what has no glob character must be there. */
+static int check_file(const struct parse *parse, struct span text)
+{
+	char *path = span_dup(span_trim(text, BLANKS));
+	int rc = 0;
+
+	if (parse->row->names_files && strpbrk(path, "*?[") == NULL && access(path, F_OK) != 0)
+		rc = err_set(parse->err, -EINVAL, "File %s does not exist.", path);
+	free(path);
+	return rc;
+}
+
 static int parse_strlist(const struct parse *parse)
 {
 	const struct setting_input *input = parse->input;
@@ -189,6 +201,12 @@ static int parse_strlist(const struct parse *parse)
 		return err_set(parse->err, -EINVAL, "Not a list of strings: %s", input->shown);
 	if (input->kind == IN_LIST && input->bad_item != NULL)
 		return err_set(parse->err, -EINVAL, "Not a string: %s", input->bad_item);
+	if (input->kind == IN_TEXT && check_file(parse, span_from_str(input->text)) != 0)
+		return -EINVAL;
+	for (size_t i = 0; input->kind == IN_LIST && i < input->list.count; i++) {
+		if (check_file(parse, span_from_str(input->list.items[i])) != 0)
+			return -EINVAL;
+	}
 	if (!parse->is_added)
 		strlist_release(field);
 	if (input->kind == IN_TEXT)

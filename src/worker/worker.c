@@ -23,6 +23,7 @@
 #include "py/module.h"
 #include "py/pyerr.h"
 #include "shared/exits.h"
+#include "shared/worker_class.h"
 #include "worker/agent.h"
 #include "worker/logs.h"
 #include "worker/privs.h"
@@ -230,9 +231,10 @@ void worker_ready(struct worker *worker)
 static int run_loop(struct worker *worker)
 {
 	const struct worker_class *found = worker_classes;
+	const char *name = worker_class_loop(worker->settings);
 
 	for (const struct worker_class *row = worker_classes; row->name != NULL; row++) {
-		if (worker->settings->worker_class != NULL && strcmp(row->name, worker->settings->worker_class) == 0)
+		if (name != NULL && strcmp(row->name, name) == 0)
 			found = row;
 	}
 	int code = found->run(worker);

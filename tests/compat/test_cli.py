@@ -170,7 +170,8 @@ def compare(args, folder, environment):
     elif theirs.returncode == 0:
         expected = values(theirs.stdout)
         for name, value in values(ours.stdout).items():
-            if name not in WANTED | OURS and name in expected:
+            is_hook = value == "<do_nothing()>"  # gunicorn shows its own function there
+            if name not in WANTED | OURS and name in expected and not is_hook:
                 assert value == expected[name], name
 
 
@@ -210,9 +211,8 @@ def test_help_and_version_leave_the_same_way(args, folder):
 
 def test_every_setting_of_gunicorn_is_known(folder):
     theirs, ours = (values(run(one, ["--print-config", A], folder, {}).stdout) for one in (GUNICORN, GUNWALE))
-    hooks = {name for name, value in theirs.items() if re.fullmatch(r"<.*\(\)>", value)}
     assert len(theirs) > 100
-    assert set(theirs) - hooks - set(ours) == set()
+    assert set(theirs) - set(ours) == set()
     assert set(ours) - set(theirs) - OURS == ({"websocket_max_message_size"} if VERSION < (27, 0) else set())
 
 

@@ -201,7 +201,7 @@ def test_a_worker_class_may_be_the_class_itself(server):
     server.wait_log("class SyncWorker, True$")
 
 
-def test_a_worker_class_of_ones_own_is_refused_by_its_name(server):
+def test_a_worker_class_loop_ones_own_is_refused_by_its_name(server):
     server.write("own.py", "from gunicorn.workers.sync import SyncWorker\n\nclass Mine(SyncWorker):\n    pass\n")
     server.write("gunicorn.conf.py", "from own import Mine as worker_class\n")
     result = server.run(["--bind", "127.0.0.1:0", "basic:app"])

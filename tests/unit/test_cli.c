@@ -316,10 +316,10 @@ Test(cli, values_out_of_range_are_configuration_errors)
 		{ "--cert-reqs\nx", "invalid literal for int() with base 0: 'x'" },
 		{ "-u\nno-such-user", "No such user: 'no-such-user'" },
 		{ "--chdir\n/no/such", "can't chdir to '/no/such'" },
-		{ "--keyfile\na.pem", "Setting keyfile = a.pem is not supported yet, and too important to be ignored" },
-		{ "-k\ngthread", "Worker class 'gthread' is not supported yet; the only one is sync" },
-		{ "--proxy-protocol",
-		  "Setting proxy_protocol = auto is not supported yet, and too important to be ignored" },
+		{ "--protocol\nuwsgi",
+		  "Setting protocol = uwsgi is not supported: gunwale speaks HTTP/1.1; let nginx use proxy_pass instead of uwsgi_pass" },
+		{ "-k\neventlet", "Worker class 'eventlet' is not supported: gunicorn 26 removed it as well; use gevent, or gthread with "
+		                  "threads (worker_class may be: sync)" },
 		{ "--proxy-protocol\na:b", "Invalid proxy_protocol: 'a:b'" },
 	};
 
@@ -345,7 +345,7 @@ static char *print(void (*print_fn)(FILE *out))
 
 static void print_config(FILE *out)
 {
-	cli_print_config(&settings, out);
+	cli_print_config(&settings, NULL, out);
 }
 
 static void print_help(FILE *out)
@@ -383,7 +383,7 @@ Test(cli, print_config_has_gunicorns_lines_in_order)
 		memcpy(last, name, sizeof last);
 		count++;
 	}
-	cr_assert_eq(count, S_MAX);
+	cr_assert_gt(count, S_MAX, "the hooks stand between the settings");
 	free(text);
 }
 

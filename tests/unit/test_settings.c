@@ -266,11 +266,11 @@ Test(settings, what_must_not_be_missing_is_refused)
 	static const struct {
 		const char *name, *value;
 	} rows[] = {
-		{ "keyfile", "/a.pem" },       { "certfile", "/a.pem" },
-		{ "ca_certs", "/a.pem" },      { "cert_reqs", "2" },
-		{ "paste", "a.ini" },          { "protocol", "uwsgi" },
-		{ "proxy_protocol", "auto" },  { "dirty_apps", "a:b" },
-		{ "worker_class", "gthread" }, { "worker_class", "a.b.MyWorker" },
+		{ "paste", "a.ini" },
+		{ "protocol", "uwsgi" },
+		{ "worker_class", "a.b.MyWorker" },
+		{ "worker_class", "eventlet" },
+		{ "worker_class", "uvicorn.workers.UvicornWorker" },
 	};
 
 	cr_assert_eq(settings_check_supported(&settings, &err), 0, "%s", err.text);
@@ -291,18 +291,20 @@ Test(settings, what_is_ignored_is_named_once_and_only_when_it_differs)
 {
 	struct strlist sentences = { NULL, 0 };
 
-	give("reload", "false");
-	give("logconfig_dict", " { } ");
+	give("dirty_workers", "0");
+	give("http2_cleartext", "off");
 	settings_list_warnings(&settings, &sentences);
 	cr_assert_eq(sentences.count, 0, "%s", sentences.count > 0 ? sentences.items[0] : "");
-	give("statsd_host", "a:1");
+	give("dirty_workers", "2");
+	give("http2_cleartext", "upgrade");
 	give("forwarded_allow_ips", "*");
-	give("threads", "4");
 	give("worker_tmp_dir", "/dev/shm");
+	give("asgi_loop", "uvloop");
 	settings_list_warnings(&settings, &sentences);
 	cr_assert_eq(sentences.count, 2);
-	cr_assert_str_eq(sentences.items[0], "Setting statsd_host = a:1 is not supported yet, ignored");
-	cr_assert_not_null(strstr(sentences.items[1], "threads = 4"));
+	cr_assert_str_eq(sentences.items[0],
+	                 "Setting http2_cleartext = upgrade is not supported, ignored: gunwale speaks HTTP/1.1");
+	cr_assert_not_null(strstr(sentences.items[1], "dirty_workers = 2"));
 	strlist_release(&sentences);
 }
 

@@ -30,6 +30,8 @@ _FILES = {
     "gunicorn.util": "util.py",
     "gunicorn.workers": "folder.py",
     "gunicorn.workers.base": "workers.py",
+    "gunicorn.workers.base_async": "workers.py",
+    "gunicorn.workers.ggevent": "workers.py",
     "gunicorn.workers.gthread": "workers.py",
     "gunicorn.workers.sync": "workers.py",
 }

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cli_show.c - the lines of --print-config: settings and hooks by name.
+ *
+ * Called by generation.c. Decides nothing; a value looks as Python would print it.
+ */
+#include "base/base.h"
+#include "master/cli.h"
+
+#include <jansson.h>
+
+static const char *const hook_names[] = {
+#define HOOK(name, parameters, process, text) #name,
+#include "tables/hooks.def"
+#undef HOOK
+};
+
+enum {
+	NAME_COLUMNS = 34, /* gunicorn's longest name */
+	LINES = S_MAX + ARRAY_LEN(hook_names),
+};
+
+struct line {
+	const char *name;
+	char *value; /* owned */
+};
+
+static int compare_lines(const void *a, const void *b)
+{
+	const struct line *left = a, *right = b;
+
+	return strcmp(left->name, right->name);
+}
+
+/* "<name()>" of the function, as the template described it (python/gunwale/conffile.py). */
+static char *show_hook(const json_t *values, const char *name)
+{
+	const char *shown = json_string_value(json_object_get(json_object_get(values, name), "__python__"));
+
+	return xstrdup(shown != NULL ? shown : "<do_nothing()>");
+}
+
+void cli_print_config(const struct settings *settings, const char *file_json, FILE *out)
+{
+	json_t *values = file_json != NULL ? json_loads(file_json, 0, NULL) : NULL;
+	struct line lines[LINES];
+	size_t count = 0;
+
+	for (size_t i = 0; i < S_MAX; i++)
+		lines[count++] = (struct line){ setting_rows[i].name, setting_show(settings, (enum setting_id)i) };
+	for (size_t i = 0; i < ARRAY_LEN(hook_names); i++)
+		lines[count++] = (struct line){ hook_names[i], show_hook(values, hook_names[i]) };
+	qsort(lines, count, sizeof lines[0], compare_lines);
+	for (size_t i = 0; i < count; i++) {
+		fprintf(out, "%-*s = %s\n", NAME_COLUMNS, lines[i].name, lines[i].value);
+		free(lines[i].value);
+	}
+	json_decref(values);
+}
