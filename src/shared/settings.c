@@ -274,7 +274,6 @@ int settings_check_supported(const struct settings *settings, struct err *err)
 
 void settings_list_warnings(const struct settings *settings, struct strlist *ret_sentences)
 {
-	const char *worker_class = worker_class_loop(settings);
 	struct settings defaults;
 
 	if (settings_init_at(&defaults, settings->launch_dir, false, NULL) != 0)
@@ -283,11 +282,6 @@ void settings_list_warnings(const struct settings *settings, struct strlist *ret
 		if (setting_rows[i].status == IGNORED && !settings_equal(settings, &defaults, (enum setting_id)i))
 			strlist_add_take(ret_sentences, describe(&setting_rows[i], settings));
 	}
-	if (settings->threads > 1 && worker_class != NULL && strcmp(worker_class, "sync") == 0)
-		strlist_add_take(
-			ret_sentences,
-			xasprintf("Setting threads = %ld is not supported yet, each worker runs one request at a time",
-		                  settings->threads));
 	settings_release(&defaults);
 }
 

@@ -75,7 +75,8 @@ void conn_close(struct conn *conn)
 	list_remove(&conn->link);
 	service->open_count--;
 	atomic_store_explicit(&service->worker->line->connections_open, service->open_count, memory_order_relaxed);
-	if (service->spare_conns >= SPARE_CONNS) {
+	/* Other threads may hold an event of it still: then its memory stays a connection's. */
+	if (service->spare_conns >= SPARE_CONNS && !service->has_stacks) {
 		free_conn(conn);
 		return;
 	}
@@ -267,6 +268,9 @@ void conn_run(struct conn *conn)
 
 void conn_wake(struct conn *conn, uint32_t events)
 {
+	/* An event that was under way when another thread closed it. */
+	if (conn->state == CONN_CLOSED)
+		return;
 	if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
 		conn->has_hangup = true;
 	if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)

@@ -10,10 +10,13 @@
 
 #include "worker/exchange.h"
 
+#include <poll.h>
+
 #include "base/clock.h"
 #include "base/fd.h"
 #include "py/early_hints.h"
 #include "py/environ.h"
+#include "py/wait.h"
 #include "worker/body.h"
 #include "worker/calls.h"
 #include "worker/failure.h"
@@ -88,6 +91,7 @@ static void release_objects(struct exchange *exchange)
 	Py_CLEAR(exchange->socket);
 	Py_CLEAR(exchange->environ);
 	Py_CLEAR(exchange->req);
+	Py_CLEAR(exchange->ahead);
 	Py_CLEAR(exchange->context);
 }
 
@@ -133,19 +137,9 @@ static void complete(struct exchange *exchange)
 	conn_end_request(conn, keep);
 }
 
-/* One more piece of the answer into the output, or its end. */
-static void step(struct exchange *exchange)
+/* `found`: 0, or -1 with an exception. */
+static void end_answer(struct exchange *exchange, int found)
 {
-	PyObject *item = NULL;
-	int found = calls_next(exchange, &item);
-
-	if (found > 0)
-		found = respond_add(exchange, item);
-	Py_XDECREF(item);
-	if (found >= 0 && result_is_exhausted(&exchange->result))
-		found = 0;
-	if (found > 0)
-		return;
 	if (found == 0 && exchange->is_taken && !exchange->reply.has_started)
 		failure_hang_up(exchange);
 	else if (found == 0)
@@ -155,10 +149,82 @@ static void step(struct exchange *exchange)
 	exchange->is_ended = true;
 }
 
+/* One more piece of the answer into the output, or its end. */
+static void step(struct exchange *exchange)
+{
+	PyObject *item = exchange->ahead;
+	int found = 1;
+
+	exchange->ahead = NULL;
+	if (item == NULL)
+		found = calls_next(exchange, &item);
+	if (found > 0)
+		found = respond_add(exchange, item);
+	Py_XDECREF(item);
+	if (found >= 0 && result_is_exhausted(&exchange->result))
+		found = 0;
+	if (found <= 0)
+		end_answer(exchange, found);
+}
+
+/*
+ * The client must read some first, on this very stack. Most answers are one piece in an iterator: asking for the next one shows
+ * that, and then no stack has to wait. 0: go on; -1: the client is lost.
+ */
+static int await_here(struct exchange *exchange)
+{
+	const struct reply *reply = &exchange->reply;
+
+	if (exchange->ahead == NULL) {
+		const int found = calls_next(exchange, &exchange->ahead);
+
+		if (found <= 0)
+			end_answer(exchange, found);
+		return 0;
+	}
+	if (py_wait(reply->fd, POLLOUT, reply->progress_ms, "the client does not read its response", reply->beat,
+	            reply->beat_context) == 0)
+		return 0;
+	/* A signal handler's wish to leave is known to the worker already. */
+	PyErr_Clear();
+	return -1;
+}
+
+/* Whether the rest may only be asked for on this stack. */
+static bool is_bound(const struct exchange *exchange)
+{
+	return exchange->conn->service->has_stacks && !exchange->is_ended && exchange->result.iterator != NULL;
+}
+
+static void lose_client(struct exchange *exchange)
+{
+	struct conn *conn = exchange->conn;
+
+	exchange_abandon(exchange);
+	conn_close(conn);
+}
+
+/* Lets others have a turn. False: it is over, or goes on with its next turn. */
+static bool give_way(struct exchange *exchange)
+{
+	struct service *service = exchange->conn->service;
+
+	service->now_ms = clock_ms();
+	if (!is_bound(exchange)) {
+		service_queue(service, &exchange->conn->turn);
+		return false;
+	}
+	if (service->give_way == NULL || service->give_way() == 0)
+		return true;
+	PyErr_Clear();
+	lose_client(exchange);
+	return false;
+}
+
 void exchange_resume(struct exchange *exchange)
 {
 	struct conn *conn = exchange->conn;
-	const uint64_t until_ms = clock_ms() + SLICE_MS;
+	uint64_t until_ms = clock_ms() + SLICE_MS;
 
 	for (;;) {
 		int code = 0;
@@ -174,13 +240,17 @@ void exchange_resume(struct exchange *exchange)
 		}
 		if (exchange->is_ended)
 			calls_close(exchange);
+		if (code == -EAGAIN && is_bound(exchange)) {
+			if (await_here(exchange) == 0)
+				continue;
+			code = -ETIMEDOUT;
+		}
 		if (code == -EAGAIN) {
 			conn_wait_writable(conn);
 			return;
 		}
 		if (code < 0) {
-			exchange_abandon(exchange);
-			conn_close(conn);
+			lose_client(exchange);
 			return;
 		}
 		if (exchange->is_ended && output_is_empty(&exchange->output)) {
@@ -190,17 +260,15 @@ void exchange_resume(struct exchange *exchange)
 		if (exchange->is_ended)
 			continue;
 		if (exchange->file_fd != FD_NONE && exchange->file_left == 0) {
-			if (respond_end(exchange) < 0)
-				failure_answer(exchange);
-			exchange->is_ended = true;
+			end_answer(exchange, 0);
 			continue;
 		}
 		if (exchange->file_left == 0)
 			step(exchange);
 		if (!exchange->is_ended && clock_ms() >= until_ms) {
-			conn->service->now_ms = clock_ms();
-			service_queue(conn->service, &conn->turn);
-			return;
+			if (!give_way(exchange))
+				return;
+			until_ms = clock_ms() + SLICE_MS;
 		}
 	}
 }

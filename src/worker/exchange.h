@@ -30,6 +30,7 @@ struct exchange {
 	PyObject *socket; /* gunicorn.socket */
 	PyObject *environ;
 	PyObject *req;     /* of pre_request and post_request; NULL: no such hook, or it failed */
+	PyObject *ahead;   /* a piece of the answer that waits for the output; NULL: none */
 	PyObject *context; /* contextvars.Context: suspended responses do not see each other's */
 	uint64_t started_us;
 	uint64_t remaining;  /* of the application's Content-Length */

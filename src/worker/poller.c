@@ -35,9 +35,9 @@ int poller_add_connection(struct poller *poller, int fd, void *data)
 	return add(poller, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, data);
 }
 
-int poller_add_listener(struct poller *poller, int fd, void *data)
+int poller_add_listener(struct poller *poller, int fd, void *data, bool once)
 {
-	return add(poller, fd, EPOLLIN | EPOLLEXCLUSIVE, data);
+	return add(poller, fd, EPOLLIN | EPOLLEXCLUSIVE | (once ? EPOLLET : 0u), data);
 }
 
 int poller_add_wake(struct poller *poller, int fd, void *data)
@@ -58,4 +58,13 @@ int poller_wait(struct poller *poller, int timeout_ms)
 
 	poller->count = MAX(count, 0);
 	return count < 0 && errno != EINTR ? -errno : 0;
+}
+
+int poller_take(const struct poller *poller, int timeout_ms, struct epoll_event *ret_event)
+{
+	const int count = epoll_wait(poller->fd, ret_event, 1, timeout_ms);
+
+	if (count < 0)
+		return errno == EINTR ? 0 : -errno;
+	return count;
 }

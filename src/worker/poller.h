@@ -2,8 +2,8 @@
 /*
  * poller.h - epoll: who has something to do.
  *
- * Connections are watched edge-triggered and once for all, so that a request costs no epoll_ctl; listeners level-triggered
- * and exclusively, so that the kernel wakes one idle worker, not all.
+ * Connections are watched edge-triggered and once for all, so that a request costs no epoll_ctl; listeners
+ * exclusively, so that the kernel wakes one idle worker, not all.
  */
 #ifndef WORKER_POLLER_H
 #define WORKER_POLLER_H
@@ -25,9 +25,15 @@ int poller_init(struct poller *poller);
 void poller_release(struct poller *poller); /* harmless on a poller with fd FD_NONE */
 /* `data` comes back in events[].data.ptr. 0 or -errno. Closing the fd ends the watch. */
 int poller_add_connection(struct poller *poller, int fd, void *data);
-int poller_add_listener(struct poller *poller, int fd, void *data);
+/* `once`: edge-triggered, so that of several threads at this set one is woken for a client; adding it again asks again. */
+int poller_add_listener(struct poller *poller, int fd, void *data, bool once);
 int poller_add_wake(struct poller *poller, int fd, void *data);
 int poller_remove(struct poller *poller, int fd);
+/*
+ * For several threads at one set: waits for a single event. 1, 0 (time-out or signal; timeout_ms -1: no time-out), -errno. Needs
+ * no GIL.
+ */
+int poller_take(const struct poller *poller, int timeout_ms, struct epoll_event *ret_event);
 /* Waits; fills events and count (0 on time-out or signal). Needs no GIL. 0 or -errno. */
 int poller_wait(struct poller *poller, int timeout_ms);
 

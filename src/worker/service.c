@@ -25,6 +25,7 @@
 #include "py/pyerr.h"
 #include "py/result.h"
 #include "py/start_response.h"
+#include "shared/worker_class.h"
 
 /* gunicorn's gthread gives a silent client five seconds and the keep-alive time on top. */
 #define FRESH_MS 5000
@@ -130,7 +131,7 @@ static int prepare_python(struct service *service, struct err *err)
 	const struct environ_options options = {
 		.software = service->software,
 		.is_multiprocess = service->settings->workers > 1,
-		.is_multithread = false,
+		.is_multithread = strcmp(worker_class_loop(service->settings), "sync") != 0,
 	};
 
 	if (input_setup() < 0 || start_response_setup() < 0 || early_hints_setup() < 0 || clientsocket_setup() < 0 ||

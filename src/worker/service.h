@@ -73,6 +73,12 @@ struct service {
 	size_t open_count;
 	size_t open_max;
 	bool is_draining;
+	/*
+	 * Applications run side by side, each on a stack of its own, a thread's or a greenlet's. What an iterator does belongs
+	 * on the stack that it began on, so that stack waits for a slow reader.
+	 */
+	bool has_stacks;
+	int (*give_way)(void); /* lets other stacks run; NULL: they do by themselves. -1 with a Python exception */
 	uint64_t accept_again_ms;          /* out of file descriptors: not before */
 	struct buf spares[SERVICE_SPARES]; /* empty buffers with memory */
 	size_t spare_count;

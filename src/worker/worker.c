@@ -30,6 +30,7 @@
 
 const struct worker_class worker_classes[] = {
 	{ "sync", sync_run },
+	{ "gthread", gthread_run },
 	{ NULL, NULL },
 };
 
@@ -230,13 +231,12 @@ void worker_ready(struct worker *worker)
 
 static int run_loop(struct worker *worker)
 {
+	const char *loop = worker_class_loop(worker->settings);
 	const struct worker_class *found = worker_classes;
-	const char *name = worker_class_loop(worker->settings);
 
-	for (const struct worker_class *row = worker_classes; row->name != NULL; row++) {
-		if (name != NULL && strcmp(row->name, name) == 0)
-			found = row;
-	}
+	while (found->name != NULL && (loop == NULL || strcmp(found->name, loop) != 0))
+		found++;
+	CHECK(found->name != NULL); /* the master has checked it */
 	int code = found->run(worker);
 	/* A signal's exception may also have ended the loop from inside, before it could say so. */
 	return worker->order == WORKER_QUIT ? worker->exit_code : code;

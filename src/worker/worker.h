@@ -85,6 +85,7 @@ struct worker_class {
 };
 extern const struct worker_class worker_classes[]; /* ends with a NULL name */
 
-int sync_run(struct worker *worker); /* sync.c */
+int sync_run(struct worker *worker);    /* sync.c */
+int gthread_run(struct worker *worker); /* gthread.c */
 
 #endif

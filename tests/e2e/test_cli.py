@@ -216,9 +216,3 @@ def test_port_in_use_is_tried_five_times_then_exit_1(server, servers):
     assert second.log_contains(r"\[ERROR\] Connection in use: \('127\.0\.0\.1', \d+\)")
     assert second.log_contains(r"\[ERROR\] connection to \('127\.0\.0\.1', \d+\) failed: ", times=5)
     assert second.log_contains(r"\[ERROR\] Can't connect to \('127\.0\.0\.1', \d+\)$", times=1)
-
-
-def test_threads_are_accepted_and_said_not_to_be_used(server):
-    server.start(args=["--threads", "4"])
-    assert server.get("/").code == 200
-    server.wait_log(r"\[WARNING\] .*threads")

@@ -319,7 +319,7 @@ Test(cli, values_out_of_range_are_configuration_errors)
 		{ "--protocol\nuwsgi",
 		  "Setting protocol = uwsgi is not supported: gunwale speaks HTTP/1.1; let nginx use proxy_pass instead of uwsgi_pass" },
 		{ "-k\neventlet", "Worker class 'eventlet' is not supported: gunicorn 26 removed it as well; use gevent, or gthread with "
-		                  "threads (worker_class may be: sync)" },
+		                  "threads (worker_class may be: sync, gthread)" },
 		{ "--proxy-protocol\na:b", "Invalid proxy_protocol: 'a:b'" },
 	};
 
