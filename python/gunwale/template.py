@@ -187,6 +187,8 @@ def run_hook(name, arguments_text):
         _nworkers_changed(_State.server, arguments)
     else:
         hooks.call(name, _State.server)
+    if name == "on_starting":
+        os.environ.pop("GUNICORN_FD", None)  # gunicorn: arbiter.py start(); of a new master (SIGUSR2)
 
 
 @_step

@@ -81,6 +81,17 @@ static void give_up_binding(struct template *template, const char *address, cons
 	give_up(template, err);
 }
 
+/* The old master's sockets count as those of a generation before the first. */
+static int take_inherited(struct template *template, const struct strlist *binds, struct err *err)
+{
+	struct master *master = template->master;
+
+	if (template->role != ROLE_FIRST || master->has_inherited)
+		return 0;
+	master->has_inherited = true;
+	return listeners_inherit(&master->listeners, master->inherited->fds, master->inherited->count, binds, err);
+}
+
 /* True when the sockets are open; false: tried again later, or given up. */
 static bool open_listeners(struct template *template)
 {
@@ -89,7 +100,10 @@ static bool open_listeners(struct template *template)
 	char *address = NULL;
 	/* gunicorn: arbiter.py start(), bind counts for nothing where systemd gave sockets. */
 	const struct strlist *binds = master->activated->count > 0 ? master->activated : &template->settings.bind;
-	int error = listeners_open(&template->listeners, &master->listeners, binds, &template->settings, &address, &err);
+	int error = take_inherited(template, binds, &err);
+
+	if (error == 0)
+		error = listeners_open(&template->listeners, &master->listeners, binds, &template->settings, &address, &err);
 
 	template->retry_ms = 0;
 	if ((error == -EADDRINUSE || error == -EADDRNOTAVAIL) && ++template->bind_tries < BIND_TRIES) {
@@ -163,7 +177,8 @@ static void start_service(struct template *template)
 	const struct settings *settings = &template->settings;
 	struct err err = ERR_NONE;
 
-	if (settings->daemon && !master->is_detached) {
+	/* gunicorn: util.py daemonize(), a new master is where the old one is. */
+	if (settings->daemon && !master->is_detached && !upgrade_is_second(master)) {
 		warn_of_daemon();
 		master->wants_detach = true;
 		master_stop(master, true, EXIT_OK, NULL);
@@ -218,5 +233,9 @@ void generation_on_configured(struct template *template)
 int generation_start_first(struct master *master, struct err *err)
 {
 	master->reload.generation = 1;
-	return templates_start(master, ROLE_FIRST, 1, err) != NULL ? 0 : -ECHILD;
+	if (templates_start(master, ROLE_FIRST, 1, err) == NULL)
+		return -ECHILD;
+	/* gunicorn: arbiter.py start(), which takes it away after on_starting; the first template has its own copy. */
+	(void)unsetenv("GUNICORN_FD");
+	return 0;
 }

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/check.h"
+#include "base/fd.h"
 
 struct shared_listener {
 	struct listener listener;
@@ -116,6 +117,51 @@ int listeners_open(struct listeners *set, const struct listeners *present, const
 		}
 	}
 	return 0;
+}
+
+/* The bind address that fd is bound to becomes a listener of the set; false: there is none. */
+static bool inherit(struct listeners *set, int fd, const struct strlist *binds, struct err *err)
+{
+	for (size_t i = 0; i < binds->count; i++) {
+		struct listen_address address;
+
+		if (listen_parse(binds->items[i], &address, err) != 0)
+			return false;
+		if (find(set, &address) == NULL && listen_is_at(&address, fd)) {
+			struct shared_listener *shared = xcalloc(1, sizeof(*shared));
+
+			if (listen_adopt(&shared->listener, &address, fd, err) != 0) {
+				free(shared);
+				return false;
+			}
+			shared->holders = 1;
+			set->items[set->count++] = shared;
+			return true;
+		}
+		listen_address_release(&address);
+	}
+	return false;
+}
+
+int listeners_inherit(struct listeners *set, const int *fds, size_t fd_count, const struct strlist *binds, struct err *err)
+{
+	CHECK(set->count == 0 && fd_count <= LISTENERS_MAX);
+	for (size_t i = 0; i < fd_count; i++) {
+		int fd = fds[i];
+
+		if (!inherit(set, fd, binds, err))
+			fd_close(&fd);
+	}
+	if (!err_is_set(err))
+		return 0;
+	listeners_release(set, false);
+	return -EINVAL;
+}
+
+void listeners_own(struct listeners *set)
+{
+	for (size_t i = 0; i < set->count; i++)
+		listen_own(&set->items[i]->listener);
 }
 
 void listeners_release(struct listeners *set, bool do_unlink)

@@ -28,6 +28,13 @@ struct listeners {
  */
 int listeners_open(struct listeners *set, const struct listeners *present, const struct strlist *binds,
                    const struct settings *settings, char **ret_failed, struct err *err);
+/*
+ * Fills `set` (must be empty) with those of the inherited sockets that are bound to one of `binds`, and closes the others. Their
+ * files are not ours before listeners_own(). 0 or -errno with a sentence.
+ */
+int listeners_inherit(struct listeners *set, const int *fds, size_t fd_count, const struct strlist *binds, struct err *err);
+/* The other master has left: unix sockets are unlinked at the end. */
+void listeners_own(struct listeners *set);
 /* Lets go of the set's sockets; those that no other set holds are closed, and unlinked when do_unlink is set. */
 void listeners_release(struct listeners *set, bool do_unlink);
 const struct listener *listeners_get(const struct listeners *set, size_t index);

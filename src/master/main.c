@@ -10,17 +10,19 @@
 #include "master/activation.h"
 #include "master/cli.h"
 #include "master/daemon.h"
+#include "master/inherit.h"
 #include "master/master.h"
 #include "shared/exits.h"
 
-static int serve(struct cli *cli, const struct strlist *activated, bool is_detached, bool *ret_wants_detach)
+static int serve(struct cli *cli, const struct strlist *activated, const struct inherited *inherited, bool is_detached,
+                 bool *ret_wants_detach)
 {
 	/* Large, and one per process: static storage, not the stack. */
 	static struct master master;
 	struct err err = ERR_NONE;
 	int exit_code = EXIT_CONFIG;
 
-	if (master_init(&master, cli, activated, is_detached, &err) != 0) {
+	if (master_init(&master, cli, activated, inherited, is_detached, &err) != 0) {
 		cli_print_error(&err, stderr);
 	} else {
 		/* sys.argv[0] of the configuration and the application is the path, as with gunicorn. */
@@ -39,6 +41,7 @@ int main(int argc, char **argv)
 {
 	struct cli cli;
 	struct strlist activated;
+	struct inherited inherited;
 	struct err err = ERR_NONE;
 	bool wants_detach = false;
 	int exit_code = EXIT_OK;
@@ -48,21 +51,21 @@ int main(int argc, char **argv)
 	memset(&cli, 0, sizeof(cli));
 	strlist_init(&activated);
 	/* First of all: see activation_take(). */
-	if (activation_take(&activated, &err) != 0) {
+	if (activation_take(&activated, &err) != 0 || inherit_take(&inherited, activated.count > 0, &err) != 0) {
 		cli_print_error(&err, stderr);
 		exit_code = EXIT_CONFIG;
 		goto out;
 	}
 	if (cli_parse(&cli, argc, argv, getenv("GUNICORN_CMD_ARGS"), getenv("GUNWALE_CMD_ARGS"), &exit_code) != 0)
 		goto out;
-	exit_code = serve(&cli, &activated, false, &wants_detach);
+	exit_code = serve(&cli, &activated, &inherited, false, &wants_detach);
 	if (wants_detach) {
 		if (daemon_detach(&err) != 0) {
 			cli_print_error(&err, stderr);
 			exit_code = EXIT_CONFIG;
 			goto out;
 		}
-		exit_code = serve(&cli, &activated, true, &wants_detach);
+		exit_code = serve(&cli, &activated, &inherited, true, &wants_detach);
 	}
 out:
 	cli_release(&cli);

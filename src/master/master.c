@@ -20,14 +20,16 @@
 #include "master/watch.h"
 #include "master/workers.h"
 
-int master_init(struct master *master, const struct cli *cli, const struct strlist *activated, bool is_detached,
-                struct err *err)
+int master_init(struct master *master, const struct cli *cli, const struct strlist *activated,
+                const struct inherited *inherited, bool is_detached, struct err *err)
 {
 	int error;
 
 	memset(master, 0, sizeof(*master));
 	master->cli = cli;
 	master->activated = activated;
+	master->inherited = inherited;
+	master->upgrade.parent = inherited->parent;
 	master->is_detached = is_detached;
 	master->board.fd = -1;
 	master->spawn.launch_fd = -1;
@@ -56,6 +58,11 @@ int master_init(struct master *master, const struct cli *cli, const struct strli
 	return signals_start(master, err);
 }
 
+const char *master_name(const struct master *master)
+{
+	return upgrade_is_second(master) ? "Master.2" : "Master";
+}
+
 static void close_handle(uv_handle_t *handle, void *unused)
 {
 	(void)unused;
@@ -80,7 +87,7 @@ void master_release(struct master *master)
 	close_loop(master);
 	for (uint32_t i = 0; i < BOARD_SLOTS; i++)
 		free(master->handles[i]);
-	listeners_release(&master->listeners, true);
+	listeners_release(&master->listeners, upgrade_owns_sockets(master));
 	pool_release(&master->pool);
 	spawn_release(&master->spawn);
 	notify_release(&master->notify);
@@ -104,11 +111,12 @@ int master_run(struct master *master)
 	if (master->is_up && !master->wants_detach) {
 		bool is_error = master->stop.reason[0] != '\0';
 
-		log_line(is_error ? LOG_ERROR : LOG_INFO, "Shutting down: Master");
+		log_line(is_error ? LOG_ERROR : LOG_INFO, "Shutting down: %s", master_name(master));
 		if (is_error)
 			log_error("Reason: %s", master->stop.reason);
 		status_write_last(master);
 	}
+	notify_hand_over(master);
 	return master->stop.exit_code;
 }
 
@@ -119,10 +127,11 @@ static void close_doors(struct master *master)
 	atomic_store_explicit(&master->board.head->is_stopping, 1, memory_order_relaxed);
 	master->pool.can_fork = false;
 	rollover_cancel_reload(master);
+	upgrade_cancel(master);
 	templates_stop_listening(master);
-	listeners_release(&master->listeners, true);
+	listeners_release(&master->listeners, upgrade_owns_sockets(master));
 	LIST_EACH(&master->templates, it)
-	listeners_release(&LIST_ENTRY(it, struct template, link)->listeners, true);
+	listeners_release(&LIST_ENTRY(it, struct template, link)->listeners, upgrade_owns_sockets(master));
 }
 
 static void dismiss_templates(struct master *master)
@@ -186,7 +195,8 @@ void master_reap(struct master *master)
 	int status;
 
 	while (spawn_reap(&pid, &status)) {
-		if (workers_on_exit(master, pid, status) || templates_on_exit(master, pid, status))
+		if (workers_on_exit(master, pid, status) || templates_on_exit(master, pid, status) ||
+		    upgrade_on_exit(master, pid, status))
 			continue;
 		/* A worker whose birth was not announced yet, or a stranger that was left to us (as PID 1, or its parent died). */
 		log_debug("Reaped unknown child process (pid:%ld)", (long)pid);
@@ -214,6 +224,7 @@ static void arm_timer(struct master *master, uint64_t now_ms)
 
 	next_ms = sooner(next_ms, templates_next_ms(master));
 	next_ms = sooner(next_ms, rollover_next_ms(master));
+	next_ms = sooner(next_ms, upgrade_next_ms(master));
 	next_ms = sooner(next_ms, master->stop.kill_ms);
 	next_ms = sooner(next_ms, master->status.next_ms);
 	next_ms = sooner(next_ms, notify_next_ms(&master->notify));
@@ -232,6 +243,7 @@ static void on_time(struct master *master, uint64_t now_ms)
 	workers_on_time(master, now_ms);
 	templates_on_time(master, now_ms);
 	rollover_on_time(master, now_ms);
+	upgrade_on_time(master, now_ms);
 	watch_on_time(master, now_ms);
 }
 

@@ -11,6 +11,7 @@
 #include "base/base.h"
 #include "base/list.h"
 #include "master/cli.h"
+#include "master/inherit.h"
 #include "master/listeners.h"
 #include "master/notify.h"
 #include "master/obituary.h"
@@ -19,6 +20,7 @@
 #include "master/spawn.h"
 #include "master/status.h"
 #include "master/stop.h"
+#include "master/upgrade.h"
 #include "shared/board.h"
 #include "shared/settings.h"
 
@@ -31,6 +33,7 @@ enum { MASTER_SIGNALS_MAX = 16 };
 struct master {
 	const struct cli *cli;        /* borrowed */
 	const struct strlist *activated; /* borrowed; the service manager's sockets, in place of `bind`; may be empty */
+	const struct inherited *inherited; /* borrowed; the old master's sockets, to be taken over by the first generation */
 	uv_loop_t loop;
 	uv_timer_t timer;             /* one shot: the next time that anything waits for */
 	uv_signal_t signals[MASTER_SIGNALS_MAX];
@@ -41,6 +44,7 @@ struct master {
 	struct pool pool;
 	struct reload reload;
 	struct stop stop;
+	struct upgrade upgrade;
 	struct listeners listeners;   /* of the pool's generation */
 	struct list templates;        /* struct template, oldest first */
 	struct worker_handle *handles[BOARD_SLOTS]; /* made on first use */
@@ -60,15 +64,18 @@ struct master {
 	bool wants_detach;            /* ended so that main.c can detach and run again */
 	bool has_served;              /* a worker was ready once */
 	bool is_updating;             /* master_update() is on the stack */
+	bool has_inherited;           /* the old master's sockets are in `listeners` */
 	bool is_loop_ready;
 };
 
 /*
- * Makes the loop, the board and the signal handlers. activated: see activation_take(); stays the caller's and outlives the
- * master. 0 or -errno with a sentence.
+ * Makes the loop, the board and the signal handlers. activated, inherited: see activation_take() and inherit_take(); stay the
+ * caller's and outlive the master. 0 or -errno with a sentence.
  */
-int master_init(struct master *master, const struct cli *cli, const struct strlist *activated, bool is_detached,
-                struct err *err);
+int master_init(struct master *master, const struct cli *cli, const struct strlist *activated,
+                const struct inherited *inherited, bool is_detached, struct err *err);
+/* "Master", or "Master.2" beside an older one. */
+const char *master_name(const struct master *master);
 /* Runs until stopped. Returns the exit code. */
 int master_run(struct master *master);
 void master_release(struct master *master);

@@ -179,7 +179,8 @@ static struct notify_facts gather(const struct master *master)
 		.pid = getpid(),
 		.is_serving = master->has_served || (pool->generation > 0 && pool->target == 0),
 		.is_reloading = master->reload.state != RELOAD_IDLE || master->reload.is_pending,
-		.is_stopping = stop_is_on(&master->stop),
+		/* With a new master beside us the service goes on: see notify_hand_over(). */
+		.is_stopping = stop_is_on(&master->stop) && master->upgrade.child == 0,
 		.serving = pool_count(pool, SLOT_SERVING),
 		.live = pool_live(pool),
 		.target = pool->target,
@@ -215,7 +216,8 @@ void notify_on_time(struct master *master, uint64_t now_ms)
 {
 	struct notify *notify = &master->notify;
 
-	if (notify->fd < 0)
+	/* The manager listens to the main process: to the old master, as long as it is there. */
+	if (notify->fd < 0 || upgrade_is_second(master))
 		return;
 
 	const struct notify_facts facts = gather(master);
@@ -223,6 +225,16 @@ void notify_on_time(struct master *master, uint64_t now_ms)
 	while (send_unsent(notify, now_ms))
 		if (!notify_next(notify, &facts, now_ms, &notify->unsent))
 			return;
+}
+
+void notify_hand_over(struct master *master)
+{
+	struct notify *notify = &master->notify;
+
+	if (notify->fd < 0 || master->upgrade.child == 0 || !notify->has_told_ready)
+		return;
+	buf_addf(&notify->unsent, "%sMAINPID=%ld\n", notify->unsent.len > 0 ? "\n" : "", (long)master->upgrade.child);
+	(void)send_unsent(notify, 0);
 }
 
 uint64_t notify_next_ms(const struct notify *notify)

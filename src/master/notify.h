@@ -73,6 +73,8 @@ void notify_note_reload(struct notify *notify, uint64_t now_us);
 struct master;
 /* Tells what is new. */
 void notify_on_time(struct master *master, uint64_t now_ms);
+/* The last word of a master that another one replaces (SIGUSR2): the service's main process is that one. */
+void notify_hand_over(struct master *master);
 /* When to be called next; 0: nothing is waiting. */
 uint64_t notify_next_ms(const struct notify *notify);
 

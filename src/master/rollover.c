@@ -63,7 +63,7 @@ void rollover_set_target(struct master *master, long target)
 
 static void adopt(struct master *master, struct template *template)
 {
-	listeners_release(&master->listeners, true);
+	listeners_release(&master->listeners, upgrade_owns_sockets(master));
 	master->listeners = template->listeners;
 	template->listeners.count = 0;
 	master->pool.generation = template->generation;
@@ -182,7 +182,7 @@ void rollover_reload(struct master *master)
 {
 	if (stop_is_on(&master->stop))
 		return;
-	log_info("Hang up: Master");
+	log_info("Hang up: %s", master_name(master));
 	if (master->pool.generation == 0) {
 		log_warning("A reload is ignored until the first generation serves");
 		return;

@@ -19,7 +19,7 @@ void setup_title(const struct master *master)
 
 	if (name == NULL)
 		name = cli_app(master->cli, &master->settings);
-	title_set(NULL, "gunwale: master [%s]", name != NULL ? name : "");
+	title_set(NULL, "gunwale: master [%s%s]", name != NULL ? name : "", upgrade_suffix(master));
 }
 
 int setup_log(const struct settings *settings, struct err *err)
@@ -53,19 +53,47 @@ int setup_directory(const struct settings *settings, struct err *err)
 	return 0;
 }
 
+/* gunicorn: arbiter.py start(), the second master's file has another name. */
+static char *pidfile_name(const struct master *master, const char *path)
+{
+	return path != NULL ? xasprintf("%s%s", path, upgrade_suffix(master)) : NULL;
+}
+
 int setup_pidfile(struct master *master, const char *path, struct err *err)
 {
-	if (master->pidfile != NULL && path != NULL && strcmp(master->pidfile, path) == 0)
-		return 0;
+	char *name = pidfile_name(master, path);
+	int error = 0;
+
+	if (master->pidfile != NULL && name != NULL && strcmp(master->pidfile, name) == 0)
+		goto out;
 	pidfile_remove(master->pidfile);
 	free(master->pidfile);
 	master->pidfile = NULL;
-	if (path == NULL)
-		return 0;
-	if (pidfile_create(path, err) != 0)
-		return -EEXIST;
-	master->pidfile = xstrdup(path);
-	return 0;
+	if (name == NULL)
+		goto out;
+	error = pidfile_create(name, err);
+	if (error == 0) {
+		master->pidfile = name;
+		name = NULL;
+	}
+out:
+	free(name);
+	return error;
+}
+
+int setup_promote(struct master *master, struct err *err)
+{
+	const char *path = master->settings.pidfile;
+	int error = 0;
+
+	setup_title(master);
+	if (master->pidfile != NULL && path != NULL)
+		error = pidfile_rename(master->pidfile, path, err);
+	if (error == 0 && master->pidfile != NULL && path != NULL) {
+		free(master->pidfile);
+		master->pidfile = xstrdup(path);
+	}
+	return error;
 }
 
 void setup_say_what_waits(const struct settings *old, const struct settings *now)

@@ -19,6 +19,11 @@ int setup_log(const struct settings *settings, struct err *err);
 void setup_title(const struct master *master);
 /* Removes the pid file there was and writes the new one; NULL: none. 0 or -errno with a sentence. */
 int setup_pidfile(struct master *master, const char *path, struct err *err);
+/*
+ * This master is the only one now: title and pid file without their suffix. 0 or -errno with a sentence; then the file keeps
+ * its name.
+ */
+int setup_promote(struct master *master, struct err *err);
 /* Logs what the settings ask for and does not exist yet. */
 void setup_say_warnings(const struct settings *settings);
 /* Logs which changed settings need a restart. */

@@ -53,13 +53,12 @@ static void do_reopen(struct master *master)
 
 static void do_upgrade(struct master *master)
 {
-	(void)master;
-	log_warning("SIGUSR2 ignored: the upgrade of a running master is not available in this version");
+	upgrade_ask(master);
 }
 
 static void do_winch(struct master *master)
 {
-	if (!master->is_detached) {
+	if (!master->settings.daemon) {
 		log_debug("SIGWINCH ignored. Not daemonized");
 		return;
 	}

@@ -101,6 +101,8 @@ int spawn_init(struct spawn *spawn, const char *program, struct err *err)
 	memset(spawn, 0, sizeof(*spawn));
 	spawn->worker_program = find_worker_program();
 	spawn->program = resolve_program(program);
+	/* Not the link's target: a deployment that moves the link wants its upgrade from the new place. */
+	spawn->called_as = xstrdup(strchr(program, '/') != NULL ? program : spawn->program);
 	raise_open_files(spawn);
 	spawn->launch_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (spawn->launch_fd < 0)
@@ -116,6 +118,7 @@ void spawn_release(struct spawn *spawn)
 {
 	free(spawn->worker_program);
 	free(spawn->program);
+	free(spawn->called_as);
 	fd_close(&spawn->launch_fd);
 	memset(spawn, 0, sizeof(*spawn));
 }
@@ -144,13 +147,12 @@ static void exec_template(const struct spawn *spawn, int link_fd, int board_fd, 
 	_exit(127);
 }
 
-pid_t spawn_template(const struct spawn *spawn, int link_fd, int board_fd, struct err *err)
+/* The loop's handlers, run in the child, would write into the pipe that it shares with us: we would see the signal. */
+static pid_t fork_quietly(void)
 {
-	pid_t self = getpid();
 	sigset_t all;
 	sigset_t old;
 
-	/* The loop's handlers, run in the child, would write into the pipe that it shares with us: we would see the signal. */
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &old);
 
@@ -158,9 +160,59 @@ pid_t spawn_template(const struct spawn *spawn, int link_fd, int board_fd, struc
 	int error = -errno;
 
 	if (pid == 0)
-		exec_template(spawn, link_fd, board_fd, self);
+		return 0; /* whatever it becomes begins with sig_reset_all() */
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
-	return pid < 0 ? err_set_errno(err, error, "can't fork a template") : pid;
+	return pid < 0 ? error : pid;
+}
+
+pid_t spawn_template(const struct spawn *spawn, int link_fd, int board_fd, struct err *err)
+{
+	pid_t self = getpid();
+	pid_t pid = fork_quietly();
+
+	if (pid == 0)
+		exec_template(spawn, link_fd, board_fd, self);
+	return pid < 0 ? err_set_errno(err, pid, "can't fork a template") : pid;
+}
+
+/* Of at least ten characters, blanks behind the digits; snprintf() is not for use between fork and exec. */
+static void write_pid(char *at, pid_t pid)
+{
+	char digits[10];
+	size_t count = 0;
+
+	for (; pid > 0 && count < sizeof(digits); pid /= 10)
+		digits[count++] = (char)('0' + pid % 10);
+	for (size_t i = 0; i < count; i++)
+		at[i] = digits[count - 1 - i];
+	at[count] = '\0';
+}
+
+/* In the child. Never returns. */
+static void exec_master(const struct spawn *spawn, const struct spawn_order *order) ATTR_NORETURN;
+static void exec_master(const struct spawn *spawn, const struct spawn_order *order)
+{
+	sig_reset_all();
+	if (order->pid != NULL)
+		write_pid(order->pid, getpid());
+	if (chdir(order->directory) != 0 && fchdir(spawn->launch_fd) != 0)
+		_exit(127);
+	for (size_t i = 0; i < order->fd_count; i++)
+		if (fcntl(order->fds[i], F_SETFD, 0) != 0)
+			_exit(127);
+	if (spawn->open_files.rlim_max != 0)
+		(void)setrlimit(RLIMIT_NOFILE, &spawn->open_files);
+	(void)execve(spawn->called_as, order->argv, order->environment);
+	_exit(127);
+}
+
+pid_t spawn_master(const struct spawn *spawn, const struct spawn_order *order, struct err *err)
+{
+	pid_t pid = fork_quietly();
+
+	if (pid == 0)
+		exec_master(spawn, order);
+	return pid < 0 ? err_set_errno(err, pid, "can't fork a new master") : pid;
 }
 
 int spawn_signal(pid_t pid, int signal)

@@ -22,6 +22,7 @@ struct spawn_unknown {
 struct spawn {
 	char *worker_program; /* path of gunwale-worker; owned */
 	char *program;        /* path of this program as it was called, symbolic links kept; owned */
+	char *called_as;      /* argv[0] where it is a path, else as `program`: what an upgrade runs; owned */
 	struct rlimit open_files; /* as we found it: templates get it back */
 	int launch_fd;        /* the directory we were started in: every template starts there */
 	struct spawn_unknown unknown[SPAWN_UNKNOWN_MAX];
@@ -39,6 +40,21 @@ void spawn_release(struct spawn *spawn);
  * when this process does. Returns the pid, or -errno with a sentence.
  */
 pid_t spawn_template(const struct spawn *spawn, int link_fd, int board_fd, struct err *err);
+
+/* A new master: what upgrade.c wants it to find. All is borrowed. */
+struct spawn_order {
+	char *const *argv;      /* NULL-terminated */
+	char **environment;     /* NULL-terminated */
+	char *pid;              /* in it: ten characters, where the new process writes its own pid; NULL: nowhere */
+	const char *directory;  /* to start in; where it is gone, the one that we were started in */
+	const int *fds;         /* that it keeps, under their numbers */
+	size_t fd_count;
+};
+/*
+ * Starts this program, as it lies on the disk now. Returns the pid, or -errno with a sentence; a failed exec is an exit with
+ * code 127.
+ */
+pid_t spawn_master(const struct spawn *spawn, const struct spawn_order *order, struct err *err);
 
 /* Sends a signal to a child that was not reaped yet. 0 or -errno. */
 int spawn_signal(pid_t pid, int signal);

@@ -234,6 +234,14 @@ struct write_job {
 	int error;
 };
 
+/* The caller frees; NULL: none is wanted. Two masters must not write one file. */
+static char *status_path(const struct master *master)
+{
+	const char *path = master->settings.status_file;
+
+	return path != NULL ? xasprintf("%s%s", path, upgrade_suffix(master)) : NULL;
+}
+
 static int write_file(const char *path, const char *text)
 {
 	char *lines = xasprintf("%s\n", text);
@@ -265,14 +273,28 @@ static void free_job(struct write_job *job)
 	free(job);
 }
 
+static void remove_second(const struct master *master)
+{
+	char *second = xasprintf("%s.2", master->settings.status_file);
+
+	(void)unlink(second);
+	free(second);
+}
+
 static void on_written(uv_work_t *work, int cancelled)
 {
 	struct write_job *job = work->data;
 	struct master *master = job->master;
 
+	char *path = status_path(master);
+
 	master->status.is_writing = false;
 	if (cancelled == 0)
 		complain(&master->status, job->path, job->error);
+	/* It was begun under the old name. */
+	if (path != NULL && strcmp(path, job->path) != 0 && !upgrade_is_second(master))
+		remove_second(master);
+	free(path);
 	free_job(job);
 	master_update(master);
 }
@@ -306,7 +328,7 @@ void status_on_time(struct master *master, uint64_t now_ms)
 
 	job->work.data = job;
 	job->master = master;
-	job->path = xstrdup(settings->status_file);
+	job->path = status_path(master);
 	job->text = status_render(master);
 	if (job->text == NULL || uv_queue_work(&master->loop, &job->work, on_pool_thread, on_written) != 0) {
 		free_job(job);
@@ -315,19 +337,32 @@ void status_on_time(struct master *master, uint64_t now_ms)
 	status->is_writing = true;
 }
 
+void status_promote(struct master *master)
+{
+	if (master->settings.status_file != NULL)
+		remove_second(master);
+	status_soon(&master->status);
+}
+
 void status_write_last(struct master *master)
 {
-	const char *path = master->settings.status_file;
+	char *path = status_path(master);
+	char *text = NULL;
 
 	if (path == NULL || !master->is_up)
-		return;
+		goto out;
 	/* A write that is under way would put an older state over this one. */
 	while (master->status.is_writing && uv_run(&master->loop, UV_RUN_ONCE) != 0)
 		;
-
-	char *text = status_render(master);
-
+	/* Nobody will look at the file of a second master that has left. */
+	if (upgrade_is_second(master)) {
+		(void)unlink(path);
+		goto out;
+	}
+	text = status_render(master);
 	if (text != NULL)
 		complain(&master->status, path, write_file(path, text));
+out:
 	free(text);
+	free(path);
 }

@@ -27,6 +27,8 @@ struct status {
 void status_soon(struct status *status);
 /* Writes when it is time to. */
 void status_on_time(struct master *master, uint64_t now_ms);
+/* The file's name loses its suffix (see upgrade.h). */
+void status_promote(struct master *master);
 /* The last state, written at once and synchronously: for the end of the program. */
 void status_write_last(struct master *master);
 /* The document as text; the caller frees. */

@@ -28,7 +28,7 @@ static void free_template(struct template *template)
 {
 	peer_close(&template->peer);
 	list_remove(&template->link);
-	listeners_release(&template->listeners, true);
+	listeners_release(&template->listeners, upgrade_owns_sockets(template->master));
 	settings_release(&template->settings);
 	template_moves_free(template->moves);
 	free(template->values_json);
@@ -82,6 +82,11 @@ static void on_message(void *owner, struct message *message)
 	case MESSAGE_hook_failed:
 		log_error("Exception in a server hook");
 		log_raw(message->hook_failed.text, strlen(message->hook_failed.text));
+		if (message->hook_failed.hook == HOOK_pre_exec)
+			upgrade_on_hook(template, false);
+		break;
+	case MESSAGE_pre_exec_done:
+		upgrade_on_hook(template, true);
 		break;
 	default:
 		break;
@@ -357,6 +362,7 @@ bool templates_on_exit(struct master *master, pid_t pid, int status)
 
 		workers_on_template_gone(master, template->generation);
 		rollover_on_template_gone(template, action, status);
+		upgrade_on_template_gone(master);
 		free_template(template);
 		return true;
 	}

@@ -270,6 +270,31 @@ static int adopt(struct listener *listener, struct err *err)
 	return result;
 }
 
+bool listen_is_at(const struct listen_address *address, int fd)
+{
+	struct sockaddr_storage wanted;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+		struct sockaddr_un un;
+	} at = { 0 }, want = { 0 };
+	socklen_t len = sizeof at;
+	if (address->kind == LISTEN_FD)
+		return address->fd == fd;
+	if (getsockname(fd, &at.any, &len) < 0)
+		return false;
+	if (address->kind == LISTEN_UNIX)
+		return at.any.sa_family == AF_UNIX && strncmp(at.un.sun_path, address->path, sizeof at.un.sun_path) == 0;
+	if (resolve(address, &wanted, &len, NULL) < 0 || wanted.ss_family != at.any.sa_family)
+		return false;
+	memcpy(&want, &wanted, MIN((size_t)len, sizeof want));
+	if (at.any.sa_family == AF_INET)
+		return want.v4.sin_addr.s_addr == at.v4.sin_addr.s_addr && (address->port == 0 || want.v4.sin_port == at.v4.sin_port);
+	return memcmp(&want.v6.sin6_addr, &at.v6.sin6_addr, sizeof at.v6.sin6_addr) == 0 &&
+	       (address->port == 0 || want.v6.sin6_port == at.v6.sin6_port);
+}
+
 /* What it is bound to, from the kernel: the port may have been 0, and an adopted socket tells nothing else. */
 static char *name_socket(int fd)
 {
@@ -336,6 +361,34 @@ out:
 		made.fd = FD_NONE;
 	listen_close(&made, true);
 	return result;
+}
+
+int listen_adopt(struct listener *ret_listener, struct listen_address *address_take, int fd, struct err *err)
+{
+	struct listener made = { .address = *address_take, .fd = fd };
+	int result = fd_set_cloexec(fd, true);
+	*address_take = (struct listen_address){ .fd = FD_NONE };
+	*ret_listener = (struct listener){ .fd = FD_NONE };
+	if (result == 0)
+		result = fd_set_nonblock(fd, true);
+	if (result < 0) {
+		(void)fail(err, &made.address, result);
+		listen_address_release(&made.address);
+		return result;
+	}
+	made.name = made.address.kind == LISTEN_UNIX ? xasprintf("unix:%s", made.address.path) : name_socket(fd);
+	*ret_listener = made;
+	return 0;
+}
+
+void listen_own(struct listener *listener)
+{
+	struct stat info;
+	if (listener->address.kind != LISTEN_UNIX || listener->must_unlink || stat(listener->address.path, &info) < 0)
+		return;
+	listener->must_unlink = true;
+	listener->device = info.st_dev;
+	listener->inode = info.st_ino;
 }
 
 void listen_close(struct listener *listener, bool do_unlink)

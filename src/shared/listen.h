@@ -53,6 +53,15 @@ bool listen_address_equals(const struct listen_address *a, const struct listen_a
  */
 int listen_open(struct listener *ret_listener, struct listen_address *address_take, const struct listen_options *options,
                 struct err *err);
+/* Whether the socket fd is bound to that address (port 0: to any port of that host). Blocks to look up a host name. */
+bool listen_is_at(const struct listen_address *address, int fd);
+/*
+ * The same for a socket that is bound and listens already: takes over fd (not on failure) and *address_take. A unix socket's
+ * file is not ours until listen_own(). 0 or -errno with a sentence.
+ */
+int listen_adopt(struct listener *ret_listener, struct listen_address *address_take, int fd, struct err *err);
+/* From now on its unix socket is ours to unlink. */
+void listen_own(struct listener *listener);
 /* Closes; unlinks a unix socket when must_unlink and do_unlink are set and the file is still ours. Harmless when zeroed. */
 void listen_close(struct listener *listener, bool do_unlink);
 /* Python's repr of the address for gunicorn's log lines: ('127.0.0.1', 8000) or /path; the caller frees. */

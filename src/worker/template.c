@@ -185,19 +185,26 @@ void template_report_hook(struct template *self, uint32_t hook, char *text)
 	(void)template_answer(self, &message);
 }
 
-static int run_hook(struct template *self, const struct message *message)
+static int run_hook(struct template *self, const struct message *order)
 {
-	uint32_t hook = message->run_hook.hook;
+	uint32_t hook = order->run_hook.hook;
 
 	if (!hook_is_of_template(hook)) {
 		log_error("The master asked for a hook that is not the template's: %u", (unsigned)hook);
 		return TEMPLATE_STAYS;
 	}
-	char *text = hook_run(hook, message->run_hook.arguments);
-	if (text != NULL)
+	char *text = hook_run(hook, order->run_hook.arguments);
+	int code = TEMPLATE_STAYS;
+	if (text != NULL) {
 		template_report_hook(self, hook, text);
+	} else if (hook == HOOK_pre_exec) {
+		struct message message;
+
+		message_init(&message, MESSAGE_pre_exec_done);
+		code = template_answer(self, &message);
+	}
 	free(text);
-	return TEMPLATE_STAYS;
+	return code;
 }
 
 static int reopen_logs(struct template *self)

@@ -41,6 +41,17 @@ def test_takes_over_a_stale_file(server, content):
     assert server.read("run.pid").strip() == str(server.pid)
 
 
+def test_takes_over_a_file_that_names_another_program_now(server, servers):
+    """Also one of our own that is no master: after a container's restart small pids come again."""
+    server.start()
+    for pid in (os.getpid(), server.template(), server.workers()[0]):
+        other = servers()
+        other.write("run.pid", f"{pid}\n")
+        other.start(args=["--pid", "run.pid"])
+        assert other.read("run.pid").strip() == str(other.pid)
+        other.stop()
+
+
 def test_a_file_that_somebody_else_has_taken_is_left_alone(server):
     server.start(args=["--pid", "run.pid"])
     (server.folder / "run.pid").write_text(f"{os.getpid()}\n")
