@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: MIT
+from django.core.wsgi import get_wsgi_application
+
+application = get_wsgi_application()
