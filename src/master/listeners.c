@@ -93,7 +93,7 @@ int listeners_open(struct listeners *set, const struct listeners *present, const
 	const struct listen_options options = {
 		.backlog = (int)settings->backlog,
 		.reuse_port = settings->reuse_port,
-		.umask = (int)settings->umask,
+		.umask = settings->socket_mode != 0 ? ~(int)settings->socket_mode & 0777 : (int)settings->umask,
 		.uid = settings->user,
 		.gid = settings->group,
 	};

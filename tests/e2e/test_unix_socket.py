@@ -24,6 +24,18 @@ def test_serves_on_a_unix_socket_and_removes_it(server):
     assert not path.exists()
 
 
+def test_socket_mode_is_apart_from_umask(server):
+    server.start(bind="unix:socket", args=["--socket-mode", "0660", "--umask", "027"])
+    assert os.stat(server.folder / "socket").st_mode & 0o777 == 0o660
+    assert server.get("/").body == b"hello"
+
+
+def test_socket_mode_has_bounds(server):
+    result = server.run(["-b", "unix:socket", "--socket-mode", "01777", "basic:app"])
+    assert result.returncode == 1
+    assert "socket_mode must be between 0 and 511, got 01777" in result.stderr
+
+
 def test_a_leftover_socket_is_replaced(server):
     with socket.socket(socket.AF_UNIX) as leftover:
         leftover.bind(str(server.folder / "socket"))
