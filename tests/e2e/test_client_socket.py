@@ -7,10 +7,25 @@ import os
 import struct
 
 import pytest
+from classes import CLASSES, class_arguments
 from rawclient import wait_until
 from server import SLOW
 
 REQUEST = "GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.fixture(params=CLASSES)
+def start(request, server):
+    """Starts the server with this worker class; for gevent the packages are needed."""
+    arguments = class_arguments(server, request.param)
+    env = {}
+    if request.param == "gevent":
+        env["VIRTUAL_ENV"] = request.getfixturevalue("packages")
+
+    def begin(app="rawsocket:app", args=(), **more):
+        return server.start(app, args=[*arguments, *args], env={**env, **more.pop("env", {})}, **more)
+
+    return begin
 
 
 def converse(server, path):
@@ -20,8 +35,8 @@ def converse(server, path):
 
 
 @pytest.mark.quick
-def test_an_application_takes_the_connection(server):
-    server.start("rawsocket:app", args=["--access-logfile", "-"])
+def test_an_application_takes_the_connection(start, server):
+    start(args=["--access-logfile", "-"])
     with converse(server, "/echo") as client:
         assert client.read_head().code == 101
         for line in (b"one\n", b"two\n"):
@@ -34,8 +49,8 @@ def test_an_application_takes_the_connection(server):
 
 
 @pytest.mark.quick
-def test_looking_at_the_socket_changes_nothing(server):
-    server.start("rawsocket:app")
+def test_looking_at_the_socket_changes_nothing(start, server):
+    start()
     with server.raw() as client:
         assert client.request(target="/look").text == "[True, True, True, True, 'nothing to read']"
         client.send(REQUEST.format("/look") * 2)
@@ -61,23 +76,23 @@ def test_a_response_after_raw_bytes_is_sent_and_ends_the_connection(server):
 
 
 @pytest.mark.quick
-def test_blocking_timeouts_and_non_blocking_work(server):
-    server.start("rawsocket:app")
+def test_blocking_timeouts_and_non_blocking_work(start, server):
+    start()
     with converse(server, "/timeouts") as client:
         assert client.read_until(b"\n") == b"['timeout', 'would block']"
         client.send("hello")
         assert client.read_to_end() == b"['timeout', 'would block', b'hello']"
 
 
-def test_a_large_answer_waits_for_a_slow_client(server):
-    server.start("rawsocket:app")
+def test_a_large_answer_waits_for_a_slow_client(start, server):
+    start()
     with converse(server, "/large") as client:
         assert client.read_to_end() == b"x" * (8 << 20)
 
 
-def test_a_thread_that_still_reads_sees_the_end(server):
+def test_a_thread_that_still_reads_sees_the_end(start, server):
     seen = server.folder / "seen"
-    server.start("rawsocket:app", env={"READER_FILE": seen})
+    start(env={"READER_FILE": seen})
     with converse(server, "/reader_thread") as client:
         assert client.read_response().body == b"raw"
         client.expect_close()
@@ -128,9 +143,9 @@ def read_frame(client):
     return kind, client.read_exactly(size)
 
 
-def test_websockets_of_flask_sock(server, packages):
+def test_websockets_of_flask_sock(start, server, packages):
     server.write("sock_app.py", SOCK_APP)
-    server.start("sock_app:app", env={"VIRTUAL_ENV": packages})
+    start("sock_app:app", env={"VIRTUAL_ENV": packages})
     key = base64.b64encode(os.urandom(16)).decode()
     upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Key": key, "Sec-WebSocket-Version": "13"}
     with server.raw() as client:

@@ -7,6 +7,7 @@ import os
 import re
 
 import pytest
+from classes import CLASSES, class_arguments
 from server import HERE
 
 SITES = HERE / "apps" / "sites"
@@ -18,7 +19,6 @@ FRAMEWORKS = {
     "bottle": ("site_bottle:app", ["--pythonpath", SITES]),
     "falcon": ("site_falcon:app", ["--pythonpath", SITES]),
 }
-CLASSES = {"sync": ["-k", "sync"], "gthread": ["-k", "gthread", "--threads", "4"], "gevent": ["-k", "gevent"]}
 HAS_NO_RANGES = {"django"}  # FileResponse never had them; whitenoise's static files do
 MEGABYTE = 1 << 20
 LETTERS = (SITES / "static" / "letters.txt").read_bytes()
@@ -27,9 +27,7 @@ BOUNDARY = "frontier"
 
 @pytest.fixture(params=CLASSES)
 def worker_class(request, server):
-    found = server.run(["--check-config", *CLASSES[request.param], "wsgiref.simple_server:demo_app"])
-    if "not supported yet" in found.stderr:
-        pytest.skip(f"worker class {request.param} is not there yet")
+    class_arguments(server, request.param)
     return request.param
 
 
