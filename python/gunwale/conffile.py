@@ -10,7 +10,7 @@ import os
 import sys
 import traceback
 
-from gunwale import hooks, slips
+from gunwale import compat, hooks, slips
 
 DEFAULT = "./gunicorn.conf.py"
 _CLASSES = ("worker_class", "logger_class")
@@ -98,6 +98,13 @@ def _to_json(value):
         return json.dumps({"__python__": _describe(value)})
 
 
+def _to_object(pieces):
+    """One JSON object, with what master/delegate.c may ask for."""
+    if not compat.real_is_there():
+        pieces.append(f'"__python_without_gunicorn__": {json.dumps(sys.executable)}')
+    return "{" + ", ".join(pieces) + "}"
+
+
 def _resolve_class(name, value):
     """gunicorn: config.py validate_class(), a function is called and its answer counts."""
     if not inspect.isroutine(value):
@@ -128,17 +135,17 @@ def _take(names, found):
             if name in _CLASSES:
                 value = _resolve_class(name, value)
             values[name] = value
-            if name in _CLASSES:
+            if name == "worker_class":
                 value = _name_class(value)
             pieces.append(f"{json.dumps(name)}: {_to_json(value)}")
-    return "{" + ", ".join(pieces) + "}"
+    return _to_object(pieces)
 
 
 def read(location, names):
     """Runs the file (None: the default one, if there is one) and returns the settings as JSON text."""
     if location is None:
         if not os.path.exists(DEFAULT):
-            return "{}"
+            return _to_object([])
         location = DEFAULT
     names = frozenset(names)
     found = _run(location)

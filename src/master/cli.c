@@ -159,6 +159,18 @@ const char *cli_config_path(const struct cli *cli)
 	return found != NULL ? found + strspn(found, " \t") : NULL;
 }
 
+const char *cli_value(const struct cli *cli, enum setting_id id)
+{
+	const char *found = NULL;
+
+	/* They stand in the order they apply. */
+	for (size_t i = 0; i < cli->value_count; i++) {
+		if (cli->values[i].id == id)
+			found = cli->values[i].text;
+	}
+	return found;
+}
+
 int cli_build_settings(const struct cli *cli, const char *file_json, struct settings *ret_settings, struct err *err)
 {
 	int rc = settings_init_at(ret_settings, cli->launch_dir, true, err);

@@ -45,6 +45,9 @@ void cli_release(struct cli *cli);
  */
 const char *cli_config_path(const struct cli *cli);
 
+/* The value that an option was given, of the highest source; NULL when it was not. For what is needed before there are settings. */
+const char *cli_value(const struct cli *cli, enum setting_id id);
+
 /*
  * Builds settings from the defaults, the environment (PORT, WEB_CONCURRENCY ...), the file's values (JSON as the template sends
  * it, or NULL), the environment's arguments and the command line. Refuses what a later version will know (TLS ...).

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "master/delegate.h"
 #include "master/master.h"
 #include "master/rollover.h"
 #include "master/setup.h"
@@ -154,6 +155,17 @@ static int build_settings(struct template *template, struct err *err)
 	return 0;
 }
 
+/* Before anything runs the whole program can become gunicorn; a running service cannot. */
+static int check_delegation(struct template *template, struct err *err)
+{
+	if (!delegate_is_wanted(&template->settings))
+		return 0;
+	if (template->role != ROLE_FIRST)
+		return err_set(err, -ENOTSUP, "Worker class '%s' is gunicorn's: that takes a restart",
+		               template->settings.worker_class);
+	return delegate_check(&template->settings, template->values_json, err);
+}
+
 /* ---- the first generation ---- */
 
 static void check_only(struct template *template)
@@ -220,8 +232,12 @@ void generation_on_configured(struct template *template)
 		go_on(template);
 		return;
 	}
-	if (build_settings(template, &err) != 0) {
+	if (build_settings(template, &err) != 0 || check_delegation(template, &err) != 0) {
 		give_up(template, &err);
+		return;
+	}
+	if (delegate_is_wanted(&template->settings)) {
+		master_stop(master, true, EXIT_DELEGATE, NULL);
 		return;
 	}
 	if (template->role == ROLE_FIRST)

@@ -10,6 +10,7 @@
 #include "master/activation.h"
 #include "master/cli.h"
 #include "master/daemon.h"
+#include "master/delegate.h"
 #include "master/inherit.h"
 #include "master/master.h"
 #include "shared/exits.h"
@@ -67,6 +68,8 @@ int main(int argc, char **argv)
 		}
 		exit_code = serve(&cli, &activated, &inherited, true, &wants_detach);
 	}
+	if (exit_code == EXIT_DELEGATE)
+		exit_code = delegate_run(&cli, &activated);
 out:
 	cli_release(&cli);
 	strlist_release(&activated);

@@ -47,6 +47,7 @@ int master_init(struct master *master, const struct cli *cli, const struct strli
 	error = spawn_init(&master->spawn, cli->argv.items[0], err);
 	if (error != 0)
 		return error;
+	master->spawn.python = cli_value(cli, S_python);
 	error = uv_loop_init(&master->loop);
 	if (error != 0)
 		return err_set_errno(err, error, "can't make an event loop");

@@ -116,6 +116,9 @@ int spawn_init(struct spawn *spawn, const char *program, struct err *err)
 
 void spawn_release(struct spawn *spawn)
 {
+	/* What we may become has its own idea of it. */
+	if (spawn->open_files.rlim_max != 0)
+		(void)setrlimit(RLIMIT_NOFILE, &spawn->open_files);
 	free(spawn->worker_program);
 	free(spawn->program);
 	free(spawn->called_as);
@@ -143,7 +146,8 @@ static void exec_template(const struct spawn *spawn, int link_fd, int board_fd, 
 	/* The master may have died before the line above took effect. */
 	if (getppid() != parent)
 		_exit(0);
-	(void)execl(spawn->worker_program, "gunwale-worker", "--role", "template", "--program", spawn->program, (char *)NULL);
+	(void)execl(spawn->worker_program, "gunwale-worker", "--role", "template", "--program", spawn->program,
+	            spawn->python != NULL ? "--python" : (char *)NULL, spawn->python, (char *)NULL);
 	_exit(127);
 }
 
@@ -213,6 +217,35 @@ pid_t spawn_master(const struct spawn *spawn, const struct spawn_order *order, s
 	if (pid == 0)
 		exec_master(spawn, order);
 	return pid < 0 ? err_set_errno(err, pid, "can't fork a new master") : pid;
+}
+
+int spawn_gunicorn(const char *program, const char *python, const struct strlist *args, struct err *err)
+{
+	char *worker_program = find_worker_program(), *path = resolve_program(program);
+	const char **argv = xcalloc(args->count + 10, sizeof(*argv));
+	size_t count = 0;
+
+	argv[count++] = "gunwale-worker";
+	argv[count++] = "--role";
+	argv[count++] = "gunicorn";
+	argv[count++] = "--program";
+	argv[count++] = path;
+	if (python != NULL) {
+		argv[count++] = "--python";
+		argv[count++] = python;
+	}
+	argv[count++] = "--";
+	for (size_t i = 0; i < args->count; i++)
+		argv[count++] = args->items[i];
+	argv[count] = NULL;
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+	sig_reset_all();
+	(void)execv(worker_program, (char *const *)(uintptr_t)argv);
+	err_set_errno(err, -errno, "can't run %s", worker_program);
+	free(argv);
+	free(path);
+	free(worker_program);
+	return -EINVAL;
 }
 
 int spawn_signal(pid_t pid, int signal)

@@ -7,6 +7,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "base/strlist.h"
 
 #include <sys/resource.h>
 
@@ -23,6 +24,7 @@ struct spawn {
 	char *worker_program; /* path of gunwale-worker; owned */
 	char *program;        /* path of this program as it was called, symbolic links kept; owned */
 	char *called_as;      /* argv[0] where it is a path, else as `program`: what an upgrade runs; owned */
+	const char *python;   /* --python, borrowed; NULL: the worker program finds one */
 	struct rlimit open_files; /* as we found it: templates get it back */
 	int launch_fd;        /* the directory we were started in: every template starts there */
 	struct spawn_unknown unknown[SPAWN_UNKNOWN_MAX];
@@ -55,6 +57,12 @@ struct spawn_order {
  * code 127.
  */
 pid_t spawn_master(const struct spawn *spawn, const struct spawn_order *order, struct err *err);
+
+/*
+ * Turns this process into the real gunicorn with these arguments, in the Python that templates would get. Call with no child
+ * left, and after spawn_release(). program, python: as in struct spawn. Returns only when it failed: -errno with a sentence.
+ */
+int spawn_gunicorn(const char *program, const char *python, const struct strlist *args, struct err *err);
 
 /* Sends a signal to a child that was not reaped yet. 0 or -errno. */
 int spawn_signal(pid_t pid, int signal);

@@ -124,8 +124,10 @@ static char *launch_json(const struct master *master)
 
 	for (size_t i = 0; i < master->cli->argv.count; i++)
 		(void)json_array_append_new(argv, utf8_of(master->cli->argv.items[i]));
-	for (int i = 0; i < S_MAX; i++)
-		(void)json_array_append_new(names, json_string(setting_rows[i].name));
+	for (int i = 0; i < S_MAX; i++) {
+		if (!setting_rows[i].is_flag_only)
+			(void)json_array_append_new(names, json_string(setting_rows[i].name));
+	}
 	(void)json_object_set_new(launch, "argv", argv);
 	(void)json_object_set_new(launch, "names", names);
 	(void)json_object_set_new(launch, "config", config != NULL ? utf8_of(config) : json_null());

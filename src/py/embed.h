@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * embed.h - which Python, and its start inside our process.
+ * embed.h - the start of Python inside our process.
  */
 #ifndef PY_EMBED_H
 #define PY_EMBED_H
 
 #include "base/base.h"
 #include "base/err.h"
-
-/*
- * The python executable whose environment the application gets: of the virtual environment that `program` (path of gunwale)
- * lies in, else of VIRTUAL_ENV, else the one given to configure. The caller frees *ret_executable.
- * 0, or -EINVAL with a sentence (an environment of another Python version, no python in it).
- */
-int embed_find_python(const char *program, char **ret_executable, struct err *err);
 
 /*
  * Starts the interpreter as that executable would start it: its prefix, site and the PYTHON* environment variables. The

@@ -102,6 +102,7 @@ struct setting {
 	enum setting_status status;
 	const char *instead; /* IGNORED, REFUSED: why there is no such thing, and what to do; NULL: it will come */
 	bool is_ours;        /* gunicorn has no such flag: must be spelled out, so that gunicorn's abbreviations keep their meaning */
+	bool is_flag_only;   /* a configuration file cannot set it, and may use the name as it likes */
 	const char *help;    /* one line for --help */
 #ifdef WITH_DOCS
 	const char *doc; /* prose for man page and docs */

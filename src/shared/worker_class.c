@@ -113,7 +113,8 @@ static int refuse(const char *name, const char *advice, struct err *err)
 		if (classes[i].status == SUPPORTED)
 			buf_addf(&ours, "%s%s", ours.len > 0 ? ", " : "", classes[i].name);
 	}
-	rc = err_set(err, -ENOTSUP, "Worker class '%s' is not supported: %s (worker_class may be: %s)", name, advice,
+	rc = err_set(err, -ENOTSUP, "Worker class '%s' is not supported: %s (worker_class may be: %s; "
+	             "--delegate-unknown-workers lets gunicorn run others)", name, advice,
 	             buf_text(&ours));
 	buf_release(&ours);
 	return rc;
@@ -123,6 +124,8 @@ int worker_class_check(const struct settings *settings, struct err *err)
 {
 	size_t found = index_of(settings);
 
+	if (found == ARRAY_LEN(classes) && settings->delegate_unknown_workers)
+		return 0;
 	if (found == ARRAY_LEN(classes))
 		return refuse(settings->worker_class, find_advice(settings->worker_class), err);
 	if (classes[found].status == SUPPORTED)

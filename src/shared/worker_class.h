@@ -16,7 +16,10 @@
  * gunicorn. NULL: none of ours. The text is static.
  */
 const char *worker_class_loop(const struct settings *settings);
-/* 0, or -ENOTSUP with one sentence: a class that is none of ours, or one of ours that does not work yet. */
+/*
+ * 0, or -ENOTSUP with one sentence: a class that is none of ours (unless those shall be delegated), or one of ours that does not
+ * work yet.
+ */
 int worker_class_check(const struct settings *settings, struct err *err);
 /* As gunicorn's log and hooks show it: the text that was given, gthread where threads made it so. Borrowed from settings. */
 const char *worker_class_shown(const struct settings *settings);

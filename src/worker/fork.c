@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fork.c - the only fork of the worker program.
+ * fork.c - the only fork and exec of the worker program.
  *
  * Called by template.c. Double fork: the intermediate process leaves at once, and the kernel gives its child to the nearest
  * subreaper, the master. Must not know what the grandchild is for.
@@ -85,4 +85,10 @@ pid_t fork_grandchild(pid_t master_pid, void (*run)(void *context) ATTR_NORETURN
 	fd_close(&pipe_fds[0]);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return result;
+}
+
+int fork_none_and_exec(char **argv)
+{
+	(void)execv(argv[0], argv);
+	return -errno;
 }

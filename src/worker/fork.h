@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fork.h - the only fork of the worker program.
+ * fork.h - the only fork and exec of the worker program.
  */
 #ifndef WORKER_FORK_H
 #define WORKER_FORK_H
@@ -14,5 +14,8 @@
  * Returns the grandchild's pid, or -errno when the kernel has no process for us (-EAGAIN, -ENOMEM): nothing was left behind.
  */
 pid_t fork_grandchild(pid_t master_pid, void (*run)(void *context) ATTR_NORETURN, void *context);
+
+/* Becomes another program, with argv[0] as its path. Returns only when that fails: -errno. */
+int fork_none_and_exec(char **argv);
 
 #endif

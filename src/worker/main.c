@@ -14,7 +14,9 @@
 #include "base/title.h"
 #include "py/boot.h"
 #include "py/embed.h"
+#include "py/interpreter.h"
 #include "shared/exits.h"
+#include "worker/fork.h"
 #include "worker/template.h"
 
 /* The two fds that cross the exec; master/spawn.c puts them there. */
@@ -36,21 +38,35 @@ static bool is_link(int fd)
 	       getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &domain_len) == 0 && domain == AF_UNIX;
 }
 
-/* --role template [--program PATH of gunwale]. False when the arguments are others. */
-static bool read_arguments(int argc, char **argv, const char **ret_program)
-{
-	bool is_template = false;
+/* What the master wants of this process. */
+struct order {
+	const char *role;
+	const char *program; /* path of gunwale; NULL: unknown */
+	const char *python;  /* --python; NULL: not given */
+	char **rest;         /* behind "--", ends with NULL; NULL without */
+};
 
-	*ret_program = NULL;
-	for (int i = 1; i + 1 < argc; i += 2) {
+/* --role template|gunicorn [--program PATH of gunwale] [--python PATH] [-- ARGUMENTS]. False when the arguments are others. */
+static bool read_arguments(int argc, char **argv, struct order *ret_order)
+{
+	memset(ret_order, 0, sizeof(*ret_order));
+	for (int i = 1; i < argc; i += 2) {
+		if (strcmp(argv[i], "--") == 0) {
+			ret_order->rest = argv + i + 1;
+			break;
+		}
+		if (i + 1 == argc)
+			return false;
 		if (strcmp(argv[i], "--role") == 0)
-			is_template = strcmp(argv[i + 1], "template") == 0;
+			ret_order->role = argv[i + 1];
 		else if (strcmp(argv[i], "--program") == 0)
-			*ret_program = argv[i + 1];
+			ret_order->program = argv[i + 1];
+		else if (strcmp(argv[i], "--python") == 0)
+			ret_order->python = argv[i + 1];
 		else
 			return false;
 	}
-	return is_template && argc % 2 == 1;
+	return ret_order->role != NULL;
 }
 
 static void do_nothing(int number ATTR_UNUSED)
@@ -115,9 +131,10 @@ static char *find_python_dir(void)
 }
 
 /* Python with our package in it. 0, or an exit code with a sentence. */
-static int start_python(const char *program, struct err *err)
+static int start_python(const struct order *order, struct err *err)
 {
 	char *executable = NULL, *python_dir = NULL, *parent = NULL;
+	const char *program = order->program;
 	int exit_code = EXIT_CONFIG, result;
 
 	if (program == NULL) {
@@ -125,7 +142,7 @@ static int start_python(const char *program, struct err *err)
 		program = parent = read_link_path(path);
 		free(path);
 	}
-	result = embed_find_python(program, &executable, err);
+	result = interpreter_find(program, order->python, &executable, err);
 	if (result == 0)
 		result = embed_start(executable, &exit_code, err);
 	if (result == 0) {
@@ -140,20 +157,46 @@ static int start_python(const char *program, struct err *err)
 	return result == 0 ? 0 : exit_code;
 }
 
+/* Becomes the real gunicorn in the Python that would have been embedded (master/delegate.c). Returns only when that fails. */
+static int become_gunicorn(const struct order *order)
+{
+	struct err err = ERR_NONE;
+	char *executable = NULL;
+	size_t count = 0;
+
+	if (interpreter_find(order->program, order->python, &executable, &err) == 0) {
+		while (order->rest[count] != NULL)
+			count++;
+		char **argv = xcalloc(count + 4, sizeof(*argv));
+
+		argv[0] = executable;
+		argv[1] = xstrdup("-m");
+		argv[2] = xstrdup("gunicorn");
+		memcpy(argv + 3, order->rest, count * sizeof(*argv));
+		(void)err_set_errno(&err, fork_none_and_exec(argv), "can't run %s", executable);
+	}
+	(void)fprintf(stderr, "\nError: %s\n", err.text);
+	return EXIT_CONFIG;
+}
+
 int main(int argc, char **argv)
 {
 	struct template template;
 	struct err err = ERR_NONE;
-	const char *program;
+	struct order order;
 
 	title_init(argc, argv);
-	if (!read_arguments(argc, argv, &program) || !is_link(LINK_FD) || fd_set_cloexec(LINK_FD, true) != 0 ||
+	if (!read_arguments(argc, argv, &order))
+		return say_not_by_hand();
+	if (strcmp(order.role, "gunicorn") == 0 && order.rest != NULL)
+		return become_gunicorn(&order);
+	if (strcmp(order.role, "template") != 0 || !is_link(LINK_FD) || fd_set_cloexec(LINK_FD, true) != 0 ||
 	    fd_set_cloexec(BOARD_FD, true) != 0)
 		return say_not_by_hand();
 	if (template_init(&template, LINK_FD, BOARD_FD) != 0)
 		return say_not_by_hand();
 	ignore_signals();
-	int code = start_python(program, &err);
+	int code = start_python(&order, &err);
 	if (err_is_set(&err)) {
 		char *text = xasprintf("\nError: %s", err.text);
 		template_fail(&template, code, text);

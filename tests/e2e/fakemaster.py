@@ -171,7 +171,8 @@ class Master:
 
     def configured(self, config=None):
         self.configure(config)
-        return json.loads(self.link.expect("configured")["values"])
+        values = json.loads(self.link.expect("configured")["values"])
+        return {name: value for name, value in values.items() if not name.startswith("__")}
 
     def go(self, app="app:app", purpose=SERVE, **settings):
         settings.setdefault("bind", [f"127.0.0.1:{self.address[1]}"])

@@ -69,6 +69,16 @@ def install():
         sys.meta_path.append(_Finder)
 
 
+def real_is_there():
+    """Whether the real package can be imported; it is not."""
+    try:
+        spec = importlib.util.find_spec("gunicorn")
+    except (ImportError, ValueError):
+        return False
+    origin = getattr(spec, "origin", None)
+    return origin is not None and os.path.dirname(origin) != _FOLDER
+
+
 def _pick(module, name, untouched, ours):
     """What the user has set that name to; ours where it is as gunicorn made it, or where no header can carry it."""
     value = getattr(module, name, untouched)
