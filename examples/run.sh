@@ -32,7 +32,7 @@ if [ "${1:-}" = --stop ]; then
 	exit 0
 fi
 
-need_packages gcc make autoconf automake pkg-config libuv1-dev libjansson-dev libpython3-dev python3-dev python3-flask
+need_packages gcc make autoconf automake pkg-config libuv1-dev libjansson-dev libssl-dev libpython3-dev python3-dev python3-flask
 build "$run" PYTHON="${PYTHON:-/usr/bin/python3}"
 if is_running; then
 	say "stopping the one that runs already"

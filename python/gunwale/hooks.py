@@ -7,8 +7,7 @@ import _gunwale
 
 PARAMETERS = {name: parameters for name, parameters, _process in _gunwale.hooks}
 
-# This needs TLS.
-NOT_CALLED_YET = ("ssl_context",)
+NOT_CALLED_YET = ()
 
 _defined = {}
 

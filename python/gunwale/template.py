@@ -15,7 +15,7 @@ import traceback
 
 import _gunwale
 
-from gunwale import apploader, applog, compat, conffile, ending, hooks, proxies
+from gunwale import apploader, applog, compat, conffile, ending, hooks, proxies, tls
 
 GO_ON = -1
 SERVE, CHECK = 0, 1
@@ -130,6 +130,15 @@ def _warn_about_configuration():
         _State.log.warning("These hooks are defined but not called yet: %s", ", ".join(missing))
     for sentence in conffile.warnings:
         _State.log.warning("%s", sentence)
+
+
+@_step
+def make_ssl_context():
+    try:
+        tls.make(_State.cfg)
+    except (OSError, ValueError) as error:
+        text = str(error)
+        raise conffile.ConfigError(text if text.startswith("ssl_context: ") else f"ssl_context: {text}") from error
 
 
 @_step

@@ -124,7 +124,7 @@ static void go_on(struct template *template)
 	if (!open_listeners(template))
 		return;
 	if (template->role == ROLE_FIRST) {
-		char *text = listeners_text(&template->listeners);
+		char *text = listeners_text(&template->listeners, &template->settings);
 
 		/* tests wait for this line */
 		log_info("Listening at: %s (%ld)", text, (long)getpid());

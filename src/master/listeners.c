@@ -188,14 +188,29 @@ bool listeners_equals(const struct listeners *a, const struct listeners *b)
 	return a->count == b->count && memcmp(a->items, b->items, a->count * sizeof(a->items[0])) == 0;
 }
 
-char *listeners_text(const struct listeners *set)
+char *listeners_name(const struct listeners *set, size_t index, const struct settings *settings)
+{
+	const char *name = listeners_get(set, index)->name;
+	/* gunicorn: config.py is_ssl. The same socket may speak TLS after a reload. */
+	const bool is_tls = (settings->certfile != NULL && settings->certfile[0] != '\0') ||
+	                    (settings->keyfile != NULL && settings->keyfile[0] != '\0');
+
+	if (is_tls && strncmp(name, "http://", 7) == 0)
+		return xasprintf("https://%s", name + 7);
+	return xstrdup(name);
+}
+
+char *listeners_text(const struct listeners *set, const struct settings *settings)
 {
 	struct buf text = BUF_NONE;
 
 	for (size_t i = 0; i < set->count; i++) {
+		char *name = listeners_name(set, i, settings);
+
 		if (i > 0)
 			buf_add_byte(&text, ',');
-		buf_add_str(&text, set->items[i]->listener.name);
+		buf_add_str(&text, name);
+		free(name);
 	}
 	return buf_detach(&text);
 }

@@ -41,6 +41,8 @@ const struct listener *listeners_get(const struct listeners *set, size_t index);
 /* The same sockets in the same order. */
 bool listeners_equals(const struct listeners *a, const struct listeners *b);
 /* "http://127.0.0.1:8000,unix:/run/x.sock"; the caller frees. */
-char *listeners_text(const struct listeners *set);
+char *listeners_text(const struct listeners *set, const struct settings *settings);
+/* One of them; the caller frees. */
+char *listeners_name(const struct listeners *set, size_t index, const struct settings *settings);
 
 #endif

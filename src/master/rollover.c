@@ -108,7 +108,7 @@ static void commit_candidate(struct master *master)
 	setup_say_warnings(&master->settings);
 	setup_title(master);
 	if (has_new_sockets) {
-		char *text = listeners_text(&master->listeners);
+		char *text = listeners_text(&master->listeners, &master->settings);
 
 		log_info("Listening at: %s", text);
 		free(text);

@@ -69,11 +69,13 @@ static json_t *listeners_json(const struct master *master)
 		const struct listener *listener = listeners_get(&master->listeners, i);
 		uint32_t waiting;
 		uint32_t limit;
+		char *name = listeners_name(&master->listeners, i, &master->settings);
 		bool is_known = listen_queue(listener, &waiting, &limit) == 0;
 
-		(void)json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "address", listener->name, "queue",
+		(void)json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "address", name, "queue",
 		                                            is_known ? number(waiting) : json_null(), "queue_max",
 		                                            is_known ? number(limit) : json_null()));
+		free(name);
 	}
 	return list;
 }

@@ -26,9 +26,12 @@ static struct conn *conn_new(struct service *service)
 	list_init(&conn->timer.link);
 	conn->turn.is_queued = conn->turn.is_listener = false;
 	conn->service = service;
-	conn->state = CONN_FRESH;
+	conn->state = service->worker->tls != NULL ? CONN_SHAKE : CONN_FRESH;
+	conn->tls = NULL;
+	conn->is_away = conn->is_doomed = false;
 	conn->is_registered = conn->has_hangup = conn->must_close = conn->must_reset = conn->is_shared = false;
-	conn->may_read = true;
+	/* A handshake takes memory: it begins when the client does. */
+	conn->may_read = conn->state != CONN_SHAKE;
 	conn->raw_at = conn->body_at = conn->body_end = 0;
 	conn->idle_since_ms = service->now_ms;
 	conn->remote_text[0] = '\0';

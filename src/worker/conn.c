@@ -13,7 +13,9 @@
 #include "base/fd.h"
 #include "worker/body.h"
 #include "worker/exchange.h"
+#include "worker/opening.h"
 #include "worker/request.h"
+#include "worker/tls.h"
 #include "worker/wire.h"
 
 enum {
@@ -53,6 +55,12 @@ void conn_close(struct conn *conn)
 
 	const bool is_clean = conn->exchange == NULL && !conn->must_reset;
 
+	if (conn->is_away) {
+		conn->is_doomed = true;
+		list_remove(&conn->link);
+		service_disarm(&conn->timer);
+		return;
+	}
 	if (conn->exchange != NULL)
 		exchange_abandon(conn->exchange);
 	wire_close(conn, is_clean);
@@ -239,6 +247,12 @@ void conn_end_request(struct conn *conn, bool keep)
 void conn_run(struct conn *conn)
 {
 	switch (conn->state) {
+	case CONN_PROXY:
+		opening_read_proxy(conn);
+		break;
+	case CONN_SHAKE:
+		opening_shake(conn);
+		break;
 	case CONN_FRESH:
 	case CONN_IDLE:
 	case CONN_HEAD:
@@ -275,6 +289,11 @@ void conn_wake(struct conn *conn, uint32_t events)
 		conn->has_hangup = true;
 	if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
 		conn->may_read = true;
+	/* What TLS could not send before: receiving tries again. */
+	if ((events & EPOLLOUT) != 0 && conn->tls != NULL && conn->state != CONN_APP && tls_has_unsent(conn->tls))
+		conn->may_read = true;
+	if (conn->is_away)
+		return;
 	if (conn->state == CONN_WRITING ? (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0
 	                                : conn->state != CONN_APP && conn->may_read)
 		service_queue(conn->service, &conn->turn);
@@ -295,7 +314,7 @@ void conn_drain(struct conn *conn)
 {
 	struct service *service = conn->service;
 
-	if (conn->state == CONN_FRESH) {
+	if (conn->state == CONN_PROXY || conn->state == CONN_SHAKE || conn->state == CONN_FRESH) {
 		service_arm(service, &conn->timer, TIMER_LAST_FRESH);
 	} else if (conn->state == CONN_IDLE) {
 		if (wire_has_unread(conn)) {

@@ -19,6 +19,8 @@
 
 /*
  *  state        waits for                     moves on to
+ *  PROXY        the rest of a PROXY header    SHAKE, FRESH, LINGER (refused), CLOSED
+ *  SHAKE        the rest of a TLS handshake   FRESH, LINGER (refused), CLOSED
  *  FRESH        the first byte                HEAD, CLOSED
  *  IDLE         the first byte of the next    HEAD, CLOSED
  *  HEAD         the rest of the head          BODY, APP, LINGER (refused), CLOSED
@@ -29,6 +31,8 @@
  *  LINGER       the client to close           CLOSED
  */
 enum conn_state {
+	CONN_PROXY,
+	CONN_SHAKE,
 	CONN_FRESH,
 	CONN_IDLE,
 	CONN_HEAD,
@@ -44,6 +48,7 @@ enum conn_state {
 enum conn_body_fault { BODY_FINE, BODY_CUT, BODY_LATE, BODY_REFUSED };
 
 struct exchange;
+struct tls;
 
 struct conn {
 	struct turn turn;
@@ -53,7 +58,10 @@ struct conn {
 	struct service_listener *listener;
 	struct exchange *exchange; /* APP, WRITING: the request the application has; else NULL */
 	int fd;
+	struct tls *tls; /* NULL: plain, or not a byte of the handshake yet */
 	enum conn_state state;
+	bool is_away;       /* a thread is in SHAKE without the GIL: others may only take notes */
+	bool is_doomed;     /* closed meanwhile: that thread does the rest */
 	bool is_registered; /* with the poller; only once it has to wait */
 	bool may_read;      /* no EAGAIN since the last event */
 	bool has_hangup;    /* the end of the stream is in the receive queue or behind it */

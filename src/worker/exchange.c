@@ -278,6 +278,11 @@ static int take_connection(void *context)
 {
 	struct exchange *exchange = context;
 
+	/* What it reads and writes would not be encrypted. */
+	if (exchange->conn->tls != NULL) {
+		PyErr_SetString(PyExc_OSError, "gunicorn.socket cannot be read or written on a TLS connection");
+		return -1;
+	}
 	if (!exchange->is_taken && push_flush(exchange) < 0) {
 		PyErr_SetString(PyExc_OSError, "gunicorn.socket used while the client does not read what write() sent");
 		return -1;

@@ -13,7 +13,7 @@
 #include "worker/exchange.h"
 #include "worker/wire.h"
 
-static void refuse_with(struct conn *conn, int status, const char *reason, struct span cause, struct span text)
+void request_refuse(struct conn *conn, int status, const char *reason, struct span cause, struct span text)
 {
 	struct buf page = BUF_NONE;
 	ssize_t sent;
@@ -40,7 +40,7 @@ static void refuse(struct conn *conn, enum http_result result)
 
 	http_error_cause(result, &conn->request, &cause);
 	http_error_text(result, &conn->request, &text);
-	refuse_with(conn, http_error_status(result), http_error_reason(result), buf_span(&cause), buf_span(&text));
+	request_refuse(conn, http_error_status(result), http_error_reason(result), buf_span(&cause), buf_span(&text));
 	buf_release(&cause);
 	buf_release(&text);
 }
@@ -51,7 +51,7 @@ static void refuse_script_name(struct conn *conn, struct span script_name)
 
 	buf_addf(&text, "Configuration problem: Request path '%.*s' does not start with SCRIPT_NAME '%.*s'",
 	         SPAN_ARG(conn->request.path), SPAN_ARG(script_name));
-	refuse_with(conn, 500, "Bad Request", buf_span(&text), buf_span(&text));
+	request_refuse(conn, 500, "Bad Request", buf_span(&text), buf_span(&text));
 	buf_release(&text);
 }
 
@@ -60,7 +60,8 @@ static void start_application(struct conn *conn)
 	struct service *service = conn->service;
 	struct trust_verdict verdict;
 	const enum http_result result =
-		trust_apply(&service->trust, &service->policy, conn->is_trusted, &conn->request, &verdict);
+		trust_apply(&service->trust, &service->policy, conn->is_trusted, &conn->request, conn->tls != NULL,
+		            &verdict);
 	const struct environ_facts facts = { .script_name = verdict.script_name };
 
 	service_disarm(&conn->timer);
@@ -71,7 +72,7 @@ static void start_application(struct conn *conn)
 	if (verdict.contradicts) {
 		const struct span text = SPAN_LIT("Contradictory scheme headers");
 
-		refuse_with(conn, 400, "Bad Request", text, text);
+		request_refuse(conn, 400, "Bad Request", text, text);
 		return;
 	}
 	if (!environ_fits_path(&service->kit, &conn->request, &facts)) {
@@ -107,7 +108,7 @@ void request_read_body(struct conn *conn)
 		case CONN_END: {
 			const struct span text = SPAN_LIT("The request body is not complete");
 
-			refuse_with(conn, 400, "Bad Request", text, text);
+			request_refuse(conn, 400, "Bad Request", text, text);
 			return;
 		}
 		case CONN_RECEIVED:

@@ -15,4 +15,10 @@ void request_read_head(struct conn *conn);
 /* State BODY: gathers the first part of the body, then calls the application. */
 void request_read_body(struct conn *conn);
 
+/*
+ * An error page instead of an answer, and no more requests. `cause` goes to the log, `text` into the page. The connection may
+ * be closed afterwards.
+ */
+void request_refuse(struct conn *conn, int status, const char *reason, struct span cause, struct span text);
+
 #endif

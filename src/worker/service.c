@@ -29,6 +29,7 @@
 
 /* gunicorn's gthread gives a silent client five seconds and the keep-alive time on top. */
 #define FRESH_MS 5000
+#define SHAKE_MS 15000
 #define HEAD_MS 30000
 #define BODY_MS 30000
 #define WRITE_MS 60000
@@ -42,6 +43,7 @@ static void set_durations(struct service *service)
 	const uint64_t keepalive_ms = (uint64_t)service->settings->keepalive * 1000;
 
 	service->timer_ms[TIMER_FRESH] = FRESH_MS + keepalive_ms;
+	service->timer_ms[TIMER_SHAKE] = SHAKE_MS;
 	service->timer_ms[TIMER_IDLE] = keepalive_ms;
 	service->timer_ms[TIMER_HEAD] = HEAD_MS;
 	service->timer_ms[TIMER_BODY] = BODY_MS;

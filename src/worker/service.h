@@ -19,6 +19,7 @@
 
 /* Every kind has one duration, so that a list in the order of arming is in the order of deadlines. */
 enum timer_kind {
+	TIMER_SHAKE,       /* from the accept to the end of a TLS handshake */
 	TIMER_FRESH,       /* accepted, not a byte yet */
 	TIMER_IDLE,        /* kept alive, waits for the next request */
 	TIMER_HEAD,        /* from the first byte of a head to its last */

@@ -20,6 +20,7 @@
 #include "shared/exits.h"
 #include "worker/birth.h"
 #include "worker/logs.h"
+#include "worker/tls.h"
 
 enum purpose { PURPOSE_SERVE, PURPOSE_CHECK }; /* of the message `go` */
 
@@ -125,6 +126,23 @@ static char *list_listeners(const struct template *self)
 	return buf_detach(&text);
 }
 
+/* Here the key can be read, and paths count from the right directory. */
+static int prepare_tls(struct template *self, char **ret_text)
+{
+	struct err err = ERR_NONE;
+
+	tls_context_free(self->tls);
+	self->tls = NULL;
+	if (!tls_is_wanted(&self->settings))
+		return TEMPLATE_STAYS;
+	self->tls = tls_context_new(&self->settings, &err);
+	if (self->tls != NULL)
+		return TEMPLATE_STAYS;
+	free(*ret_text);
+	*ret_text = xasprintf("\nError: %s", err.text);
+	return EXIT_CONFIG;
+}
+
 /* Environment, directory, sys.path and loggers; then the log files, whose paths count from that directory. */
 static int prepare(struct template *self, const struct message_go *go, char **ret_text)
 {
@@ -133,6 +151,8 @@ static int prepare(struct template *self, const struct message_go *go, char **re
 	int code = boot_call_template("prepare", ret_text, "(ssis)", go->settings, go->app, (int)go->purpose, listeners);
 
 	free(listeners);
+	if (code == TEMPLATE_STAYS)
+		code = prepare_tls(self, ret_text);
 	if (code != TEMPLATE_STAYS || go->purpose == PURPOSE_CHECK)
 		return code;
 	if (logs_open(&self->settings, &self->access_log, &err) != 0) {

@@ -11,6 +11,8 @@
 #include "shared/link.h"
 #include "shared/settings.h"
 
+struct tls_context;
+
 struct template {
 	struct link link;   /* to the master; owned */
 	struct board board; /* owned */
@@ -22,6 +24,7 @@ struct template {
 	int *listen_fds;          /* owned, as are the fds */
 	size_t listen_count;
 	struct outlet access_log; /* owned; closed when there is none */
+	struct tls_context *tls;  /* owned; NULL: plain */
 };
 
 /* Keeps the fds of link and board. 0, or -errno when board_fd is no board of ours. */

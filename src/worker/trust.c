@@ -141,12 +141,12 @@ static void note_scheme(const struct trust *trust, const struct http_field *fiel
 }
 
 enum http_result trust_apply(const struct trust *trust, const struct http_policy *policy, bool is_trusted,
-                             struct http_request *request, struct trust_verdict *ret_verdict)
+                             struct http_request *request, bool is_https, struct trust_verdict *ret_verdict)
 {
 	size_t kept = 0;
 	bool has_scheme = false;
 
-	*ret_verdict = (struct trust_verdict){ .is_https = false };
+	*ret_verdict = (struct trust_verdict){ .is_https = is_https };
 	for (size_t i = 0; i < request->field_count; i++) {
 		const struct http_field *field = &request->fields[i];
 		enum http_field_fate fate = http_policy_field(policy, field->name);

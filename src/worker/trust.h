@@ -48,9 +48,9 @@ void trust_release(struct trust *trust);
 bool trust_has_peer(const struct trust *trust, const struct sockaddr *address);
 /*
  * Takes the fields out of the request that the application must not see, and reads those that only a proxy may set.
- * HTTP_DONE, or what the request is refused with.
+ * `is_https`: what holds when no proxy says anything. HTTP_DONE, or what the request is refused with.
  */
 enum http_result trust_apply(const struct trust *trust, const struct http_policy *policy, bool is_trusted,
-                             struct http_request *request, struct trust_verdict *ret_verdict);
+                             struct http_request *request, bool is_https, struct trust_verdict *ret_verdict);
 
 #endif

@@ -2,7 +2,8 @@
 /*
  * wire.c - every byte from and to a client passes here.
  *
- * Called by conn.c, request.c, body.c, output.c, push.c and respond.c. Knows nothing of HTTP; never waits.
+ * Called by conn.c, request.c, body.c, output.c, push.c and respond.c. Knows nothing of HTTP; never waits. After wire_end() what
+ * still comes in is not decrypted any more.
  */
 #include "base/base.h"
 
@@ -12,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "worker/conn.h"
+#include "worker/tls.h"
 
 enum {
 	DISCARD_PIECE = 16384,
@@ -29,6 +31,8 @@ ssize_t wire_receive(struct conn *conn, void *into, size_t size)
 {
 	ssize_t count;
 
+	if (conn->tls != NULL)
+		return tls_receive(conn->tls, into, size);
 	do {
 		count = recv(conn->fd, into, size, 0);
 	} while (count < 0 && errno == EINTR);
@@ -38,13 +42,15 @@ ssize_t wire_receive(struct conn *conn, void *into, size_t size)
 /* A short read has emptied the queue, epoll(7); but the end of the stream may be behind it without a new event. */
 bool wire_is_emptied_by_short(const struct conn *conn)
 {
-	return !conn->has_hangup;
+	return !conn->has_hangup && (conn->tls == NULL || tls_is_emptied(conn->tls));
 }
 
 bool wire_has_unread(struct conn *conn)
 {
 	char byte;
 
+	if (conn->tls != NULL && tls_has_pending(conn->tls))
+		return true;
 	return recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
@@ -85,6 +91,8 @@ ssize_t wire_send(struct conn *conn, const struct iovec *parts, size_t part_coun
 	const int fd = conn->fd;
 	ssize_t sent;
 
+	if (conn->tls != NULL)
+		return tls_send(conn->tls, parts, part_count);
 	if (!is_much(parts, part_count))
 		return send_plain(fd, parts, part_count);
 	Py_BEGIN_ALLOW_THREADS
@@ -105,6 +113,8 @@ ssize_t wire_send_file(struct conn *conn, int file_fd, off_t *at, size_t size)
 	const int fd = conn->fd;
 	ssize_t sent;
 
+	if (conn->tls != NULL)
+		return tls_send_file(conn->tls, file_fd, at, size);
 	/* The disk may be slow. */
 	Py_BEGIN_ALLOW_THREADS
 	do {
@@ -117,17 +127,22 @@ ssize_t wire_send_file(struct conn *conn, int file_fd, off_t *at, size_t size)
 
 int wire_flush(struct conn *conn)
 {
-	(void)conn;
-	return 0;
+	return conn->tls != NULL ? tls_flush(conn->tls) : 0;
 }
 
 void wire_end(struct conn *conn)
 {
+	if (conn->tls != NULL)
+		tls_end(conn->tls);
 	(void)shutdown(conn->fd, SHUT_WR);
 }
 
 void wire_close(struct conn *conn, bool is_clean)
 {
-	(void)conn;
-	(void)is_clean;
+	if (conn->tls == NULL)
+		return;
+	if (is_clean && conn->state != CONN_LINGER)
+		tls_end(conn->tls);
+	tls_free(conn->tls);
+	conn->tls = NULL;
 }

@@ -15,6 +15,7 @@
 #include "shared/settings.h"
 
 struct agent;
+struct tls_context;
 
 /* What the loop shall do. */
 enum worker_order {
@@ -34,6 +35,7 @@ struct worker {
 	const int *listen_fds;     /* borrowed from the template's memory; non-blocking; the loop closes them when all stops */
 	size_t listen_count;
 	struct outlet *access_log; /* borrowed from the template's memory; NULL: none. SIGUSR1 reopens it in worker_tick() */
+	const struct tls_context *tls; /* borrowed from the template's memory; NULL: plain */
 	int wake_fd;               /* non-blocking; readable when a signal arrived: worker_woken(), then worker_tick() */
 	uint64_t request_limit;    /* 0: none */
 	bool has_asked_recycle;

@@ -12,9 +12,10 @@ from rawclient import Closed, RawClient
 
 
 class Load:
-    def __init__(self, address, clients=8, keep_alive=True, target="/pid", expect=200):
+    def __init__(self, address, clients=8, keep_alive=True, target="/pid", expect=200, **connection):
         self.address = address
         self.keep_alive = keep_alive
+        self.connection = connection  # tls=, prelude= of RawClient
         self.target = target
         self.expect = expect
         self.errors = []
@@ -44,7 +45,7 @@ class Load:
         while not self.stopping.is_set():
             try:
                 if client is None:
-                    client, used = RawClient(self.address, timeout=20), 0
+                    client, used = RawClient(self.address, timeout=20, **self.connection), 0
                 headers = {} if self.keep_alive else {"Connection": "close"}
                 response = client.request("GET", self.target, headers=headers)
                 used += 1

@@ -5,6 +5,7 @@ Used by the tests instead of a library so that nothing is repaired on the way.
 """
 
 import socket
+import ssl
 import time
 
 
@@ -42,9 +43,12 @@ class Response:
 
 
 class RawClient:
-    """One connection. address is (host, port) or the path of a unix socket."""
+    """
+    One connection. address is (host, port) or the path of a unix socket. `prelude` is sent before anything else (a PROXY
+    header); with `tls`, an ssl.SSLContext, everything after it is encrypted.
+    """
 
-    def __init__(self, address, timeout=15.0, receive_buffer=None):
+    def __init__(self, address, timeout=15.0, receive_buffer=None, tls=None, prelude=b"", session=None):
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
         self.sock = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer:
@@ -55,6 +59,13 @@ class RawClient:
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = bytearray()
         self.is_at_end = False
+        if prelude:
+            self.sock.sendall(prelude)
+        if tls:
+            # A missing farewell is an error here: the server always says it.
+            self.sock = tls.wrap_socket(
+                self.sock, server_hostname="localhost", session=session, suppress_ragged_eofs=False
+            )
 
     def __enter__(self):
         return self
@@ -182,7 +193,7 @@ class RawClient:
         self.sock.setblocking(False)
         try:
             return not self.more()
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantReadError):
             return False
         finally:
             self.sock.settimeout(15.0)
