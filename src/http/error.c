@@ -10,7 +10,7 @@
 #include "http/http_internal.h"
 
 /* How the quoted culprit is put. */
-enum quote { QUOTE_NONE, QUOTE_CULPRIT, QUOTE_LIMIT };
+enum quote { QUOTE_NONE, QUOTE_CULPRIT, QUOTE_VERSION, QUOTE_LIMIT };
 
 static const struct {
 	const char *name;
@@ -35,6 +35,8 @@ const char *http_error_reason(enum http_result result)
 	switch (results[result].status) {
 	case 200:
 		return "OK";
+	case 414:
+		return "URI Too Long";
 	case 417:
 		return "Expectation Failed";
 	case 431:
@@ -49,13 +51,31 @@ const char *http_result_name(enum http_result result)
 	return results[result].name;
 }
 
+static bool is_digit(char byte)
+{
+	return byte >= '0' && byte <= '9';
+}
+
+/* gunicorn: a version that is one, but not ours, is quoted as the pair that it has made of it. */
+static bool is_version(struct span text)
+{
+	return text.len == 8 && span_starts_with(text, SPAN_LIT("HTTP/")) && is_digit(text.at[5]) && text.at[6] == '.' &&
+	       is_digit(text.at[7]);
+}
+
 void http_error_cause(enum http_result result, const struct http_request *request, struct buf *text)
 {
+	const size_t begin = text->len + strlen(results[result].cause);
+
 	buf_add_str(text, results[result].cause);
-	if (results[result].quote == QUOTE_CULPRIT)
+	if (results[result].quote == QUOTE_VERSION && is_version(request->culprit))
+		buf_addf(text, "(%c, %c)", request->culprit.at[5], request->culprit.at[7]);
+	else if (results[result].quote == QUOTE_CULPRIT || results[result].quote == QUOTE_VERSION)
 		http_write_repr(request->culprit, text);
 	else if (results[result].quote == QUOTE_LIMIT)
 		buf_addf(text, "(%zu > %zu)", request->limit + 1, request->limit);
+	for (size_t i = begin; request->is_culprit_name && i < text->len; i++)
+		text->data[i] = http_to_upper(text->data[i]);
 }
 
 void http_error_text(enum http_result result, const struct http_request *request, struct buf *text)

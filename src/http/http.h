@@ -94,6 +94,7 @@ struct http_request {
 
 	/* When refused: the bytes that gunicorn's message quotes. */
 	struct span culprit;
+	bool is_culprit_name; /* of a field: quoted in capitals, as gunicorn keeps it */
 
 	/* private to parse.c and request.c */
 	const char *base; /* where data was at the last call: it may move while the head is incomplete */
@@ -151,7 +152,7 @@ enum http_result http_body_read(struct http_body *body, const char *data, size_t
 
 struct http_response {
 	/* Set by the caller before http_response_head(). */
-	int version_minor;        /* of the request; answered is HTTP/1.0 or HTTP/1.1 */
+	int version_minor; /* of the request; answered is HTTP/1.0 or HTTP/1.1 */
 	bool is_head;      /* request method was HEAD */
 	bool must_close;   /* the server wants to close, or the request does */
 	/* Found out by http_response_status() and http_response_field(). */

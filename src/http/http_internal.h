@@ -27,6 +27,11 @@ static inline unsigned http_hex_value(char byte)
 {
 	return byte <= '9' ? (unsigned)(byte - '0') : (unsigned)((byte | 0x20) - 'a' + 10);
 }
+static inline char http_to_upper(char byte)
+{
+	return byte >= 'a' && byte <= 'z' ? (char)(byte - 0x20) : byte;
+}
+
 static inline char http_to_lower(char byte)
 {
 	return byte >= 'A' && byte <= 'Z' ? (char)(byte | 0x20) : byte;

@@ -19,6 +19,13 @@ static enum http_result refuse(struct http_request *request, enum http_result re
 	return result;
 }
 
+static enum http_result refuse_value(struct http_request *request, enum http_result result, struct span name)
+{
+	request->culprit = name;
+	request->is_culprit_name = true;
+	return result;
+}
+
 static enum http_result refuse_size(struct http_request *request, enum http_result result, size_t limit)
 {
 	request->limit = limit;
@@ -120,7 +127,7 @@ static enum http_result parse_field(struct http_request *request, const struct h
 
 	struct span value = trim_blanks(at + 1, end);
 	if (!http_is_field_value(value))
-		return refuse(request, HTTP_BAD_HEADER, name.at, name.len);
+		return refuse_value(request, HTTP_BAD_HEADER, name);
 	if (request->field_count >= policy->limit_request_fields)
 		return refuse_size(request, HTTP_TOO_MANY_HEADERS, policy->limit_request_fields);
 	*http_request_add_field(request) = (struct http_field){ .name = name, .value = value, .id = http_field_id(name) };
@@ -134,7 +141,7 @@ static enum http_result unfold(struct http_request *request, char *data, const c
 	struct span more = trim_blanks(line, line + len);
 
 	if (!http_is_field_value(more))
-		return refuse(request, HTTP_BAD_HEADER, field->name.at, field->name.len);
+		return refuse_value(request, HTTP_BAD_HEADER, field->name);
 	if (more.len == 0)
 		return HTTP_DONE;
 	/* The CRLF and the blanks in front of `more` make room for the space. */
@@ -161,7 +168,7 @@ static enum http_result check_first_byte(struct http_request *request, const str
 			return refuse(request, HTTP_BAD_HEADER, line, 1);
 		if (!policy->permit_obsolete_folding) {
 			const struct http_field *field = &request->fields[request->field_count - 1];
-			return refuse(request, HTTP_OBSOLETE_FOLDING, field->name.at, field->name.len);
+			return refuse_value(request, HTTP_OBSOLETE_FOLDING, field->name);
 		}
 	}
 	return HTTP_DONE;

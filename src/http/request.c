@@ -90,6 +90,7 @@ struct field_facts {
 	bool has_transfer_encoding;
 	bool is_chunked; /* the last transfer coding seen is "chunked" */
 	bool has_other_coding;
+	struct span other_coding; /* the value of that field */
 	bool has_close, has_keep_alive, has_upgrade_option, has_upgrade;
 };
 
@@ -122,6 +123,7 @@ static void note_connection(struct field_facts *facts, struct span value)
 /* False: nonsense that some other server might take for "chunked" - or not. */
 static bool note_codings(struct field_facts *facts, struct span value)
 {
+	const struct span whole = value;
 	struct span coding;
 
 	facts->has_transfer_encoding = true;
@@ -137,6 +139,8 @@ static bool note_codings(struct field_facts *facts, struct span value)
 		else
 			facts->has_other_coding = true;
 	}
+	if (facts->has_other_coding && facts->other_coding.at == NULL)
+		facts->other_coding = whole;
 	return true;
 }
 
@@ -192,7 +196,7 @@ static enum http_result decide_framing(struct http_request *request, const struc
 		if (facts->content_length != NULL)
 			return refuse(request, HTTP_BAD_CONTENT_LENGTH, SPAN_LIT("CONTENT-LENGTH"));
 		if (facts->has_other_coding || !facts->is_chunked)
-			return refuse(request, HTTP_UNSUPPORTED_TRANSFER_CODING, SPAN_LIT("TRANSFER-ENCODING"));
+			return refuse(request, HTTP_UNSUPPORTED_TRANSFER_CODING, facts->other_coding);
 		request->body_kind = HTTP_BODY_CHUNKED;
 		return HTTP_DONE;
 	}
