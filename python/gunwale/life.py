@@ -107,6 +107,7 @@ def take_signals(worker):
     worker.pid = os.getpid()
     worker.ppid = os.getppid()
     actions = _Signals(worker)
+    worker._signals = actions
     signal.set_wakeup_fd(_gunwale.wake_fd(), warn_on_full_buffer=False)
     for number, action in _gunwale.worker_signals:
         signal.signal(number, getattr(actions, action))

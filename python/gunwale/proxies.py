@@ -12,6 +12,7 @@ import _gunwale
 
 from gunwale import apploader, conffile, hooks
 
+_NAME_COLUMNS = 34  # gunicorn's longest name
 _PLAIN = (str, int, float, bool, list, tuple, dict, type(None))
 
 
@@ -34,14 +35,38 @@ def _parse_bind(text):
     return host.lower() or "0.0.0.0", int(port or 8000)
 
 
+class Setting:
+    """One entry of cfg.settings."""
+
+    def __init__(self, cfg, name):
+        self._cfg = cfg
+        self.name = name
+
+    @property
+    def value(self):
+        return getattr(self._cfg, self.name)
+
+    def get(self):
+        return self.value
+
+    def set(self, value):
+        self._cfg.set(self.name, value)
+
+    def __repr__(self):
+        return f"<{type(self).__module__}.{self.name} object with value {self.value!r}>"
+
+
 class Config:
     """server.cfg: every setting by its name, the objects of the configuration file where JSON cannot hold them."""
 
     def __init__(self, settings, app):
         self._settings = settings
         self._app = app
+        self._set_by_hooks = {}
 
     def get(self, name):
+        if name in self._set_by_hooks:
+            return self._set_by_hooks[name]
         set_here = conffile.values.get(name)
         if not isinstance(set_here, _PLAIN):
             return set_here
@@ -54,9 +79,23 @@ class Config:
             return hooks.find(name) or _do_nothing
         raise AttributeError(f"No configuration setting for: {name}")
 
+    def set(self, name, value):
+        """What the hooks and the application see from now on; the master has its settings already."""
+        if name not in _gunwale.settings:
+            raise AttributeError(f"No configuration setting for: {name}")
+        self._set_by_hooks[name] = value
+
     @property
     def settings(self):
-        return {name: self.get(name) for name in _gunwale.settings}
+        return {name: Setting(self, name) for name in (*_gunwale.settings, *hooks.PARAMETERS)}
+
+    def __str__(self):
+        lines = []
+        for name in sorted(self.settings):
+            value = getattr(self, name)
+            value = f"<{value.__qualname__}()>" if callable(value) and hasattr(value, "__qualname__") else value
+            lines.append(f"{name:{_NAME_COLUMNS}} = {value}")
+        return "\n".join(lines)
 
     @property
     def address(self):
@@ -91,7 +130,7 @@ class Config:
 
     @property
     def is_ssl(self):
-        return bool(self.get("certfile") or self.get("keyfile"))
+        return self.get("certfile") or self.get("keyfile")
 
 
 class App:
@@ -101,6 +140,8 @@ class App:
         self.cfg = cfg
         self.app_uri = name
         self.callable = None
+        self.prog = None
+        self.logger = None
 
     def load(self):
         return apploader.load(self.app_uri)
@@ -133,11 +174,13 @@ class Server:
         self.proc_name = cfg.proc_name
         self.worker_class = cfg.worker_class_str
         self.WORKERS = {}
+        self.systemd = "LISTEN_FDS" in os.environ
+        self.pidfile = _PidFile(cfg.get("pidfile"), self.pid) if cfg.get("pidfile") else None
         self.listen_fds = listen_fds
 
     @property
     def LISTENERS(self):
-        return open_sockets(self.listen_fds)
+        return open_sockets(self.listen_fds, self.cfg, self.log)
 
     def kill_worker(self, pid, sig):
         os.kill(pid, sig)
@@ -159,9 +202,45 @@ class Server:
         os.kill(self.pid, signal.SIGTTIN)
 
 
-def open_sockets(fds):
-    """Socket objects over duplicates: closing one must not close what the worker serves from."""
-    return [socket.socket(fileno=os.dup(fd)) for fd in fds]
+class Listener:
+    """What gunicorn's hooks know as a listening socket: the socket itself is `sock`."""
+
+    def __init__(self, sock, cfg, log):
+        self.sock = sock
+        self.conf = cfg
+        self.log = log
+        self.FAMILY = sock.family
+        self.cfg_addr = sock.getsockname()
+
+    def __getattr__(self, name):
+        return getattr(self.sock, name)
+
+    def __str__(self):
+        if self.FAMILY == socket.AF_UNIX:
+            return f"unix:{self.cfg_addr}"
+        host, port = self.cfg_addr[:2]
+        if self.FAMILY == socket.AF_INET6:
+            return f"http://[{host}]:{port}"
+        return f"{'https' if self.conf.is_ssl else 'http'}://{host}:{port}"
+
+
+def open_sockets(fds, cfg, log):
+    """Listeners over duplicates: closing one must not close what the worker serves from. None once the service stops."""
+    found = []
+    for fd in fds:
+        try:
+            found.append(Listener(socket.socket(fileno=os.dup(fd)), cfg, log))
+        except OSError:
+            continue
+    return found
+
+
+class _PidFile:
+    """server.pidfile"""
+
+    def __init__(self, fname, pid):
+        self.fname = fname
+        self.pid = pid
 
 
 class Tmp:
@@ -199,9 +278,23 @@ class Worker:
         self.tmp = Tmp()
         self._is_alive = True
         self._sockets = None
+        self._signals = None  # life.py: the handlers, in a worker
 
     def __str__(self):
         return f"<Worker {self.pid}>"
+
+    def handle_exit(self, sig, frame):
+        """gunicorn's handlers by name: some hooks put their own in front."""
+        self._signals.drain(sig, frame)
+
+    def handle_quit(self, sig, frame):
+        self._signals.quit(sig, frame)
+
+    def handle_abort(self, sig, frame):
+        self._signals.abort(sig, frame)
+
+    def handle_usr1(self, sig, frame):
+        self._signals.reopen(sig, frame)
 
     @property
     def alive(self):
@@ -220,7 +313,7 @@ class Worker:
     @property
     def sockets(self):
         if self._sockets is None:
-            self._sockets = open_sockets(self.server.listen_fds)
+            self._sockets = open_sockets(self.server.listen_fds, self.cfg, self.log)
         return self._sockets
 
     def notify(self):

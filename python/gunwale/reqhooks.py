@@ -10,10 +10,10 @@ from gunwale import hooks
 class Request:
     """What gunicorn's hooks know as `req`. Its list of headers may be changed by pre_request."""
 
-    trailers = ()
     proxy_protocol_info = None
 
-    def __init__(self, environ, headers, number):
+    def __init__(self, cfg, environ, headers, number):
+        self.cfg = cfg
         self.method = environ["REQUEST_METHOD"]
         self.uri = environ["RAW_URI"]
         target, _, self.fragment = self.uri.partition("#")
@@ -27,6 +27,7 @@ class Request:
         self.body = environ["wsgi.input"]
         self.scheme = environ["wsgi.url_scheme"]
         self.remote_addr = self.peer_addr = _find_peer(environ)
+        self.trailers = []
         self.must_close = False
         self.req_number = number
 
@@ -52,6 +53,7 @@ class Response:
 
     def __init__(self, req, status, fields, sent, is_chunked, must_close):
         self.req = req
+        self.cfg = req.cfg
         self.status = status
         code = status.partition(" ")[0]
         self.status_code = int(code) if code.isdigit() else None
@@ -88,7 +90,7 @@ def _take_over_headers(environ, headers):
 
 def begin(worker, environ, headers, number):
     """Runs pre_request. Returns the Request for end(). Exceptions become a 500, as in gunicorn."""
-    req = Request(environ, headers, number)
+    req = Request(worker.cfg, environ, headers, number)
     before = list(req.headers)
     try:
         hooks.call("pre_request", worker, req)
