@@ -168,6 +168,10 @@ static void print_hooks_page(void)
 	fputs(generated, stdout);
 	puts("A hook is a function of that name in the configuration file. Each runs in exactly one kind of process; what "
 	     "gunicorn runs in its master runs in the template here, because the master has no Python.\n\n"
+	     "A hook of the template that raises ends the start (exit code 1, `pre_fork` 255, as in gunicorn); when a worker has "
+	     "served already it is logged, and the service goes on. `sys.exit()` in one ends the server with that code at any "
+	     "time. A worker whose `post_fork` or `post_worker_init` raises has failed to boot (exit code 3); exceptions of its other "
+	     "hooks are logged, and one in `pre_request` is answered with 500.\n\n"
 	     "| hook | parameters | runs in | when |\n|---|---|---|---|");
 #define IN_TEMPLATE "template"
 #define IN_WORKER "worker"

@@ -4,8 +4,10 @@
 Each answers (exit code, text): GO_ON and what was asked for, or the code and the text that the master ends with.
 """
 
+import contextlib
 import functools
 import gc
+import importlib
 import json
 import logging
 import os
@@ -18,6 +20,7 @@ import _gunwale
 from gunwale import apploader, applog, compat, conffile, ending, hooks, proxies, tls
 
 GO_ON = -1
+RAISED = 256  # no exit code: a server hook raised
 SERVE, CHECK = 0, 1
 
 
@@ -27,6 +30,7 @@ class _State:
     server = None
     cfg = None
     log = applog.Log()
+    is_over = False  # a hook of the start failed: the master ends
 
 
 def printable(text):
@@ -52,6 +56,22 @@ def _step(function):
     return run
 
 
+def _hook_step(function):
+    """The same for server hooks, where sys.exit() is not the template's end but the server's."""
+
+    @functools.wraps(function)
+    def run(*args):
+        try:
+            function(*args)
+            return GO_ON, ""
+        except SystemExit as leaving:
+            return _exit_code(leaving)
+        except BaseException:
+            return RAISED, printable(traceback.format_exc().rstrip("\n"))
+
+    return run
+
+
 def _exit_code(leaving):
     """What Python itself would do with a SystemExit: a code, or a text and 1."""
     code = leaving.code
@@ -67,10 +87,18 @@ def configure(launch_text):
     launch = json.loads(launch_text)
     sys.argv = list(launch["argv"])
     directory = launch.get("cwd") or os.getcwd()
+    compat.install()
+    if os.path.exists(os.path.join(directory, "gunicorn.py")):
+        # Most likely the configuration file itself; the package is gunicorn's, as it is when gunicorn runs.
+        with contextlib.suppress(Exception):
+            importlib.import_module("gunicorn")
     if directory not in sys.path:
         sys.path.insert(0, directory)
-    compat.install()
-    return conffile.read(launch.get("config"), launch["names"])
+    text = conffile.read(launch.get("config"), launch["names"])
+    # What the file printed comes before what the master prints next.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return text
 
 
 def _set_up_paths(cfg):
@@ -163,7 +191,7 @@ def new_worker(serial, request_limit):
     return proxies.Worker(_State.server, serial, request_limit)
 
 
-@_step
+@_hook_step
 def pre_fork(worker):
     hooks.call("pre_fork", _State.server, worker)
 
@@ -187,9 +215,7 @@ def _nworkers_changed(server, arguments):
     hooks.call("nworkers_changed", server, arguments["new"], arguments["old"])
 
 
-@_step
-def run_hook(name, arguments_text):
-    arguments = json.loads(arguments_text or "{}")
+def _call_server_hook(name, arguments):
     if name == "child_exit":
         _child_exit(_State.server, arguments)
     elif name == "nworkers_changed":
@@ -198,6 +224,18 @@ def run_hook(name, arguments_text):
         hooks.call(name, _State.server)
     if name == "on_starting":
         os.environ.pop("GUNICORN_FD", None)  # gunicorn: arbiter.py start(); of a new master (SIGUSR2)
+
+
+@_hook_step
+def run_hook(name, arguments_text):
+    """Once a hook of the start failed no other runs: gunicorn's master would be gone."""
+    arguments = json.loads(arguments_text or "{}")
+    is_of_start = name in ("on_starting", "when_ready") or ("old" in arguments and arguments["old"] is None)
+    if _State.is_over:
+        return
+    _State.is_over = is_of_start
+    _call_server_hook(name, arguments)
+    _State.is_over = False
 
 
 @_step

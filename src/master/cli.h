@@ -64,6 +64,8 @@ const char *cli_app(const struct cli *cli, const struct settings *settings);
  * in its values (JSON as for cli_build_settings(), or NULL).
  */
 void cli_print_config(const struct settings *settings, const char *file_json, FILE *out);
+/* The same for the log, at DEBUG, in the shape of gunicorn's "Current configuration:". */
+void cli_log_config(const struct settings *settings, const char *file_json);
 /* gunicorn's shape of a fatal error: an empty line and "Error: SENTENCE", with "Invalid value ..." in front where it applies. */
 void cli_print_error(const struct err *err, FILE *out);
 

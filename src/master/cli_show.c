@@ -9,6 +9,9 @@
 
 #include <jansson.h>
 
+#include "base/buf.h"
+#include "base/log.h"
+
 static const char *const hook_names[] = {
 #define HOOK(name, parameters, process, text) #name,
 #include "tables/hooks.def"
@@ -40,10 +43,10 @@ static char *show_hook(const json_t *values, const char *name)
 	return xstrdup(shown != NULL ? shown : "<do_nothing()>");
 }
 
-void cli_print_config(const struct settings *settings, const char *file_json, FILE *out)
+/* The values are the caller's to free. */
+static void make_lines(const struct settings *settings, const char *file_json, struct line lines[LINES])
 {
 	json_t *values = file_json != NULL ? json_loads(file_json, 0, NULL) : NULL;
-	struct line lines[LINES];
 	size_t count = 0;
 
 	for (size_t i = 0; i < S_MAX; i++)
@@ -51,9 +54,33 @@ void cli_print_config(const struct settings *settings, const char *file_json, FI
 	for (size_t i = 0; i < ARRAY_LEN(hook_names); i++)
 		lines[count++] = (struct line){ hook_names[i], show_hook(values, hook_names[i]) };
 	qsort(lines, count, sizeof lines[0], compare_lines);
-	for (size_t i = 0; i < count; i++) {
+	json_decref(values);
+}
+
+void cli_print_config(const struct settings *settings, const char *file_json, FILE *out)
+{
+	struct line lines[LINES];
+
+	make_lines(settings, file_json, lines);
+	for (size_t i = 0; i < LINES; i++) {
 		fprintf(out, "%-*s = %s\n", NAME_COLUMNS, lines[i].name, lines[i].value);
 		free(lines[i].value);
 	}
-	json_decref(values);
+}
+
+void cli_log_config(const struct settings *settings, const char *file_json)
+{
+	struct line lines[LINES];
+	struct buf text = BUF_NONE;
+
+	if (!log_is_on(LOG_DEBUG))
+		return;
+	make_lines(settings, file_json, lines);
+	for (size_t i = 0; i < LINES; i++) {
+		buf_addf(&text, "  %s: %s\n", lines[i].name, lines[i].value);
+		free(lines[i].value);
+	}
+	log_debug("Current configuration:");
+	log_raw(text.data, text.len);
+	buf_release(&text);
 }

@@ -202,6 +202,7 @@ static void start_service(struct template *template)
 		return;
 	}
 	master->is_up = true;
+	cli_log_config(settings, template->values_json);
 	log_info("Starting gunwale %s", PACKAGE_VERSION);
 	setup_say_warnings(settings);
 	if (notify_open(&master->notify, &err) != 0)

@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "master/generation.h"
+#include "master/hooks.h"
 #include "master/master.h"
 #include "master/rollover.h"
 #include "master/workers.h"
@@ -80,8 +81,8 @@ static void on_message(void *owner, struct message *message)
 		workers_on_fork_failed(template->master, message->fork_failed.slot, message->fork_failed.serial);
 		break;
 	case MESSAGE_hook_failed:
-		log_error("Exception in a server hook");
-		log_raw(message->hook_failed.text, strlen(message->hook_failed.text));
+		hooks_on_failed(template->master, message->hook_failed.hook, message->hook_failed.exit_code,
+		                message->hook_failed.text);
 		if (message->hook_failed.hook == HOOK_pre_exec)
 			upgrade_on_hook(template, false);
 		break;

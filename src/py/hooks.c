@@ -32,12 +32,7 @@ bool hook_is_of_template(uint32_t id)
 	return id < HOOK_MAX && strcmp(rows[id].process, "TEMPLATE") == 0;
 }
 
-char *hook_run(uint32_t id, const char *arguments)
+int hook_run(uint32_t id, const char *arguments, char **ret_text)
 {
-	char *text = NULL;
-
-	if (boot_call_template("run_hook", &text, "(ss)", hook_name(id), arguments != NULL ? arguments : "") >= 0)
-		return text;
-	free(text);
-	return NULL;
+	return boot_call_template("run_hook", ret_text, "(ss)", hook_name(id), arguments != NULL ? arguments : "");
 }

@@ -20,8 +20,11 @@ const char *hook_name(uint32_t id);
 bool hook_is_of_template(uint32_t id);
 /*
  * Runs a server hook in the template, with arguments as JSON (see messages.def); quiet when the configuration file did not
- * define it. GIL held. NULL when all went well, else the traceback; the caller frees.
+ * define it. GIL held. HOOK_DONE, HOOK_RAISED (ret_text is the traceback) or the code of its sys.exit() (ret_text is what that
+ * said); the caller frees.
  */
-char *hook_run(uint32_t id, const char *arguments);
+int hook_run(uint32_t id, const char *arguments, char **ret_text);
+
+enum { HOOK_DONE = -1, HOOK_RAISED = 256 }; /* template.py: GO_ON, RAISED */
 
 #endif

@@ -94,8 +94,10 @@ int birth_of_worker(struct template *self, struct message *message)
 	pid_t pid = -EINVAL; /* a message without a link or with a slot that is not on the board */
 
 	if (worker->proxy != NULL && worker->line != NULL && link_is_open(&worker->link) && self->has_settings) {
-		if (boot_call_template("pre_fork", &text, "(O)", (PyObject *)worker->proxy) != TEMPLATE_STAYS)
-			template_report_hook(self, HOOK_pre_fork, text);
+		int code = boot_call_template("pre_fork", &text, "(O)", (PyObject *)worker->proxy);
+
+		if (code != HOOK_DONE)
+			template_report_hook(self, HOOK_pre_fork, code, text);
 		free(text);
 		pid = fork_grandchild(self->master_pid, run_worker, &birth);
 	}

@@ -193,12 +193,13 @@ out:
 	return code;
 }
 
-void template_report_hook(struct template *self, uint32_t hook, char *text)
+void template_report_hook(struct template *self, uint32_t hook, int code, char *text)
 {
 	struct message message;
 
 	message_init(&message, MESSAGE_hook_failed);
 	message.hook_failed.hook = hook;
+	message.hook_failed.exit_code = code == HOOK_RAISED ? -1 : code;
 	message.hook_failed.text = text;
 	if (strlen(text) >= MESSAGE_TEXT_MAX)
 		text[MESSAGE_TEXT_MAX - 1] = '\0';
@@ -213,10 +214,11 @@ static int run_hook(struct template *self, const struct message *order)
 		log_error("The master asked for a hook that is not the template's: %u", (unsigned)hook);
 		return TEMPLATE_STAYS;
 	}
-	char *text = hook_run(hook, order->run_hook.arguments);
+	char *text = NULL;
+	int result = hook_run(hook, order->run_hook.arguments, &text);
 	int code = TEMPLATE_STAYS;
-	if (text != NULL) {
-		template_report_hook(self, hook, text);
+	if (result != HOOK_DONE) {
+		template_report_hook(self, hook, result, text);
 	} else if (hook == HOOK_pre_exec) {
 		struct message message;
 

@@ -41,7 +41,7 @@ enum { TEMPLATE_STAYS = -1 }; /* what a step answers when the template goes on; 
 
 /* Sends; a link that takes no messages any more is the end: the master is gone. */
 int template_answer(struct template *self, const struct message *message);
-/* Tells the master that a server hook raised. text is cut to what a message may hold. */
-void template_report_hook(struct template *self, uint32_t hook, char *text);
+/* Tells the master that a server hook failed; code and text are hook_run()'s. text is cut to what a message may hold. */
+void template_report_hook(struct template *self, uint32_t hook, int code, char *text);
 
 #endif
