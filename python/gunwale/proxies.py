@@ -20,19 +20,24 @@ def _do_nothing(*_args):
     """What gunicorn shows for a hook that the configuration file does not define."""
 
 
+def _parse_port(text):
+    """A port that is none stays a text: the master says so when it binds, and --check-config as little as gunicorn's."""
+    return int(text) if text.isdecimal() else text
+
+
 def _parse_bind(text):
     """One bind address as gunicorn's server.address shows it."""
     if text.startswith("fd://"):
-        return int(text[len("fd://"):])
+        return _parse_port(text[len("fd://"):])
     for prefix in ("unix://", "unix:"):
         if text.startswith(prefix):
             return text[len(prefix):]
     text = text.removeprefix("tcp://")
     if text.startswith("[") and "]" in text:
         host, _, rest = text[1:].partition("]")
-        return host.lower(), int(rest[1:] or 8000)
+        return host.lower(), _parse_port(rest[1:] or "8000")
     host, _, port = text.partition(":")
-    return host.lower() or "0.0.0.0", int(port or 8000)
+    return host.lower() or "0.0.0.0", _parse_port(port or "8000")
 
 
 class Setting:

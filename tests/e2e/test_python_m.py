@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""python -m gunwale."""
+"""python -m gunwale, and python /path/of/gunwale."""
 
 import os
 import pathlib
@@ -104,3 +104,28 @@ def test_installed_it_is_found_under_the_prefix(server):
     (prefix / "bin" / "gunwale").symlink_to(PROGRAM)
     result = run(server, ["--version"], package=package, env={"PATH": "/nowhere"})
     assert result.returncode == 0 and "gunwale" in result.stdout, result.stderr
+
+
+def run_by_python(server, arguments, python=sys.executable, env=None):
+    return subprocess.run(
+        [python, PROGRAM, *arguments], cwd=server.folder, env=server.environment(env), capture_output=True, text=True, check=False
+    )
+
+
+def test_python_starts_the_program_itself(server, virtual_env):
+    direct = server.run(["--version"])
+    assert run_by_python(server, ["--version"]).stdout == direct.stdout
+    assert run_by_python(server, ["--no-such-option"]).returncode == 2
+    if embeds_this_python(server):
+        done = run_by_python(server, ["--check-config", "only_in_venv:app"], python=virtual_env / "bin" / "python3")
+        assert done.returncode == 0, done.stderr
+
+
+def test_started_by_python_it_serves_under_the_same_pid(server):
+    server.status_path = server.folder / "status.json"
+    arguments = [PROGRAM, "--bind", "127.0.0.1:0", "--status-file", server.status_path, "basic:app"]
+    server.spawn(arguments, program=sys.executable)
+    server.wait_listening()
+    server.wait_ready()
+    assert server.get("/").body == b"hello"
+    server.stop()
