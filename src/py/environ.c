@@ -226,12 +226,25 @@ static int put_server_from_host(PyObject *dict, const struct environ_facts *fact
 	return put_text(dict, KEY_SERVER_NAME, host) | put_text(dict, KEY_SERVER_PORT, port);
 }
 
+static int put_proxy(PyObject *dict, const struct environ_proxy *proxy)
+{
+	int result = put_take(dict, "PROXY_PROTOCOL", PyUnicode_FromString(proxy->protocol));
+
+	if (proxy->address[0] != '\0') {
+		result |= put_take(dict, "PROXY_ADDR", PyUnicode_FromString(proxy->address));
+		result |= put_take(dict, "PROXY_PORT", PyUnicode_FromString(proxy->port));
+	}
+	return result;
+}
+
 static int put_peers(PyObject *dict, const struct http_request *request, const struct environ_facts *facts)
 {
 	int result = PyDict_SetItem(dict, texts.keys[KEY_REMOTE_ADDR], facts->remote_addr);
 
 	if (facts->remote_port != NULL)
 		result |= PyDict_SetItem(dict, texts.keys[KEY_REMOTE_PORT], facts->remote_port);
+	if (facts->proxy != NULL)
+		result |= put_proxy(dict, facts->proxy);
 	if (facts->server->is_unix && request->host.len > 0)
 		return result | put_server_from_host(dict, facts, request->host);
 	result |= PyDict_SetItem(dict, texts.keys[KEY_SERVER_NAME], facts->server->name);

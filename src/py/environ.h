@@ -31,6 +31,13 @@ struct environ_server {
 	bool is_unix; /* both come from the Host header when there is one */
 };
 
+/* What a PROXY header said beside the client's address. */
+struct environ_proxy {
+	const char *protocol;
+	const char *address; /* "": not told */
+	const char *port;
+};
+
 /* What is known of a request beside its head. All borrowed. */
 struct environ_facts {
 	const struct environ_server *server;
@@ -39,6 +46,7 @@ struct environ_facts {
 	PyObject *input;         /* wsgi.input */
 	PyObject *early_hints;   /* wsgi.early_hints */
 	PyObject *socket;        /* gunicorn.socket; NULL: none */
+	const struct environ_proxy *proxy; /* NULL: no PROXY header */
 	struct span script_name; /* what a trusted proxy says; at == NULL: the kit's own */
 	bool is_https;
 };

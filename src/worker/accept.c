@@ -10,6 +10,8 @@
 
 #include <arpa/inet.h>
 
+#include "worker/opening.h"
+
 static struct conn *conn_new(struct service *service)
 {
 	struct conn *conn;
@@ -26,7 +28,7 @@ static struct conn *conn_new(struct service *service)
 	list_init(&conn->timer.link);
 	conn->turn.is_queued = conn->turn.is_listener = false;
 	conn->service = service;
-	conn->state = service->worker->tls != NULL ? CONN_SHAKE : CONN_FRESH;
+	conn->state = opening_state(service);
 	conn->tls = NULL;
 	conn->is_away = conn->is_doomed = false;
 	conn->is_registered = conn->has_hangup = conn->must_close = conn->must_reset = conn->is_shared = false;
@@ -54,6 +56,7 @@ static void note_peer(struct conn *conn, const struct sockaddr *address)
 		conn->remote_port_number = ntohs(v6->sin6_port);
 	}
 	conn->is_trusted = trust_has_peer(&conn->service->trust, address);
+	conn->may_proxy = trust_has_peer(&conn->service->proxies, address);
 }
 
 int conn_accept(struct service *service, struct service_listener *listener, struct conn **ret_conn)

@@ -80,6 +80,8 @@ void conn_close(struct conn *conn)
 	service_take_back_buffer(service, &conn->in);
 	Py_CLEAR(conn->remote_addr);
 	Py_CLEAR(conn->remote_port);
+	free(conn->proxy);
+	conn->proxy = NULL;
 	list_remove(&conn->link);
 	service->open_count--;
 	atomic_store_explicit(&service->worker->line->connections_open, service->open_count, memory_order_relaxed);

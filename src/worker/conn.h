@@ -50,6 +50,13 @@ enum conn_body_fault { BODY_FINE, BODY_CUT, BODY_LATE, BODY_REFUSED };
 struct exchange;
 struct tls;
 
+/* What a PROXY header said, as the environ shows it. */
+struct conn_proxy {
+	char protocol[8]; /* "TCP4", "TCP6", "LOCAL", "UNSPEC" */
+	char address[INET6_ADDRSTRLEN]; /* where the client connected to; "": not told */
+	char port[8];
+};
+
 struct conn {
 	struct turn turn;
 	struct timer timer;
@@ -66,6 +73,7 @@ struct conn {
 	bool may_read;      /* no EAGAIN since the last event */
 	bool has_hangup;    /* the end of the stream is in the receive queue or behind it */
 	bool is_trusted;    /* the peer is a proxy of ours */
+	bool may_proxy;     /* the peer may speak the PROXY protocol */
 	bool must_close;    /* whatever the application says */
 	bool is_shared;     /* a thread of the application may be reading from it */
 	bool must_reset;    /* a clean end would be taken for the end of a whole response */
@@ -86,7 +94,8 @@ struct conn {
 	bool is_https;
 	struct span script_name; /* of a trusted proxy; in `in` */
 
-	char remote_text[INET6_ADDRSTRLEN]; /* "" for unix sockets */
+	struct conn_proxy *proxy;           /* owned; NULL: no PROXY header */
+	char remote_text[INET6_ADDRSTRLEN]; /* "" for unix sockets; the client's that a PROXY header names */
 	PyObject *remote_addr;              /* made for the first request */
 	PyObject *remote_port;              /* NULL for unix sockets */
 	unsigned remote_port_number;

@@ -297,6 +297,7 @@ static int take_connection(void *context)
 static int prepare(struct exchange *exchange)
 {
 	struct conn *conn = exchange->conn;
+	struct environ_proxy proxy;
 	struct environ_facts facts = {
 		.server = &conn->listener->server,
 		.script_name = conn->script_name,
@@ -319,6 +320,10 @@ static int prepare(struct exchange *exchange)
 		(struct clientsocket_source){ .fd = conn->fd, .take = take_connection, .context = exchange };
 	exchange->socket = clientsocket_new(&exchange->socket_source);
 	exchange->context = PyContext_CopyCurrent();
+	if (conn->proxy != NULL) {
+		proxy = (struct environ_proxy){ conn->proxy->protocol, conn->proxy->address, conn->proxy->port };
+		facts.proxy = &proxy;
+	}
 	facts.remote_addr = conn->remote_addr;
 	facts.remote_port = conn->remote_port;
 	facts.input = exchange->input;

@@ -10,6 +10,8 @@
 #include "base/base.h"
 #include "worker/conn.h"
 
+/* The state that a new connection begins in. */
+enum conn_state opening_state(const struct service *service);
 /* State PROXY: goes on reading the header. */
 void opening_read_proxy(struct conn *conn);
 /* State SHAKE: goes on with the handshake. The GIL is let go while OpenSSL computes; the connection is `away` then. */

@@ -158,6 +158,7 @@ int service_init(struct service *service, struct worker *worker, struct err *err
 	service->open_max = service->settings->worker_connections > 0 ? (size_t)service->settings->worker_connections : 1;
 	set_durations(service);
 	set_policy(&service->policy, service->settings);
+	trust_init_peers(&service->proxies, &service->settings->proxy_allow_ips);
 	code = poller_init(&service->poller);
 	if (code < 0)
 		return err_set_errno(err, code, "cannot make an epoll set");
@@ -186,6 +187,7 @@ void service_release(struct service *service)
 	free(service->software);
 	service->software = NULL;
 	trust_release(&service->trust);
+	trust_release(&service->proxies);
 	access_release(&service->access);
 	environ_kit_release(&service->kit);
 	reqhooks_release(&service->hooks);

@@ -59,6 +59,7 @@ struct service {
 	struct http_policy policy;
 	struct poller poller;
 	struct trust trust;
+	struct trust proxies; /* who may speak the PROXY protocol */
 	struct access access;
 	struct environ_kit kit;
 	struct buf server_name; /* value of the Server header */

@@ -59,11 +59,17 @@ out:
 	return result;
 }
 
+void trust_init_peers(struct trust *trust, const struct strlist *addresses)
+{
+	*trust = (struct trust){ .trusts_all = false };
+	for (size_t i = 0; i < addresses->count; i++)
+		add_net(trust, addresses->items[i]);
+}
+
 int trust_init(struct trust *trust, const struct settings *settings)
 {
-	*trust = (struct trust){ .forwarder_headers = &settings->forwarder_headers };
-	for (size_t i = 0; i < settings->forwarded_allow_ips.count; i++)
-		add_net(trust, settings->forwarded_allow_ips.items[i]);
+	trust_init_peers(trust, &settings->forwarded_allow_ips);
+	trust->forwarder_headers = &settings->forwarder_headers;
 	return settings->secure_scheme_headers != NULL ? read_schemes(trust, settings->secure_scheme_headers) : 0;
 }
 

@@ -43,6 +43,8 @@ struct trust_verdict {
 
 /* Keeps a pointer into settings. GIL held: the dict is read with Python's json. 0, or -1 with an exception. */
 int trust_init(struct trust *trust, const struct settings *settings);
+/* Addresses and networks alone, for trust_has_peer(). */
+void trust_init_peers(struct trust *trust, const struct strlist *addresses);
 void trust_release(struct trust *trust);
 /* Unix sockets are trusted always. */
 bool trust_has_peer(const struct trust *trust, const struct sockaddr *address);
