@@ -15,7 +15,7 @@ import traceback
 
 import _gunwale
 
-from gunwale import apploader, applog, ending, hooks
+from gunwale import apploader, applog, ending, hooks, reloader
 from gunwale.template import printable
 
 GO_ON = -1
@@ -123,7 +123,7 @@ def post_fork(worker):
 @_step
 def load(worker):
     random.seed()
-    worker.wsgi = worker.app.wsgi()
+    worker.wsgi = reloader.load(worker) if worker.cfg.get("reload") else worker.app.wsgi()
     hooks.call("post_worker_init", worker)
     worker._is_loading = False
     worker.booted = True

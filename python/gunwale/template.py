@@ -17,7 +17,7 @@ import traceback
 
 import _gunwale
 
-from gunwale import apploader, applog, compat, conffile, ending, hooks, proxies, tls
+from gunwale import apploader, applog, compat, conffile, ending, hooks, proxies, reloader, tls
 
 GO_ON = -1
 RAISED = 256  # no exit code: a server hook raised
@@ -87,6 +87,7 @@ def configure(launch_text):
     launch = json.loads(launch_text)
     sys.argv = list(launch["argv"])
     directory = launch.get("cwd") or os.getcwd()
+    reloader.begin(directory)
     compat.install()
     if os.path.exists(os.path.join(directory, "gunicorn.py")):
         # Most likely the configuration file itself; the package is gunicorn's, as it is when gunicorn runs.
@@ -179,7 +180,10 @@ def load(purpose):
         return
     _warn_about_configuration()
     if _State.cfg.get("preload_app"):
-        _State.server.app.wsgi()
+        if _State.cfg.get("reload"):
+            reloader.preload(_State.server.app)
+        else:
+            _State.server.app.wsgi()
         _warn_about_threads()
     # A collection in a worker would otherwise write into every object that it shares with us.
     gc.collect()

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "master/codewatch.h"
 #include "master/generation.h"
 #include "master/pidfile.h"
 #include "master/rollover.h"
@@ -86,6 +87,7 @@ static void close_loop(struct master *master)
 void master_release(struct master *master)
 {
 	close_loop(master);
+	codewatch_release(master);
 	for (uint32_t i = 0; i < BOARD_SLOTS; i++)
 		free(master->handles[i]);
 	listeners_release(&master->listeners, upgrade_owns_sockets(master));
@@ -226,6 +228,7 @@ static void arm_timer(struct master *master, uint64_t now_ms)
 	next_ms = sooner(next_ms, templates_next_ms(master));
 	next_ms = sooner(next_ms, rollover_next_ms(master));
 	next_ms = sooner(next_ms, upgrade_next_ms(master));
+	next_ms = sooner(next_ms, codewatch_next_ms(master));
 	next_ms = sooner(next_ms, master->stop.kill_ms);
 	next_ms = sooner(next_ms, master->status.next_ms);
 	next_ms = sooner(next_ms, notify_next_ms(&master->notify));
@@ -245,6 +248,7 @@ static void on_time(struct master *master, uint64_t now_ms)
 	templates_on_time(master, now_ms);
 	rollover_on_time(master, now_ms);
 	upgrade_on_time(master, now_ms);
+	codewatch_on_time(master, now_ms);
 	watch_on_time(master, now_ms);
 }
 

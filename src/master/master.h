@@ -26,6 +26,7 @@
 
 #include <uv.h>
 
+struct codewatch;
 struct worker_handle;
 
 enum { MASTER_SIGNALS_MAX = 16 };
@@ -51,6 +52,7 @@ struct master {
 	struct obituaries obituaries;
 	struct status status;
 	struct notify notify;
+	struct codewatch *code;       /* --reload; NULL before a worker has told what to watch */
 	char *pidfile;                /* that we wrote */
 	uint64_t started_ms;
 	uint64_t watch_ms;            /* when to look at the heartbeats next */

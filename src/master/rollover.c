@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/sig.h"
+#include "master/codewatch.h"
 #include "master/master.h"
 #include "master/setup.h"
 #include "master/templates.h"
@@ -36,6 +37,7 @@ void rollover_fail(struct master *master, const char *reason)
 	for (char *newline = why; (newline = strchr(newline, '\n')) != NULL;)
 		*newline = ' ';
 	log_error("Reload failed, generation %lu goes on serving: %s", (unsigned long)master->pool.generation, why);
+	codewatch_on_broken(master);
 	if (master->reload.state != RELOAD_IDLE)
 		carry_out(master, reload_fail(&master->reload, why));
 }
@@ -107,6 +109,7 @@ static void commit_candidate(struct master *master)
 		log_error("%s", err.text);
 	setup_say_warnings(&master->settings);
 	setup_title(master);
+	codewatch_on_commit(master, master->pool.generation);
 	if (has_new_sockets) {
 		char *text = listeners_text(&master->listeners, &master->settings);
 
@@ -178,19 +181,30 @@ static void carry_out(struct master *master, enum reload_do what)
 	status_soon(&master->status);
 }
 
+static void begin_reload(struct master *master)
+{
+	notify_note_reload(&master->notify, clock_us());
+	carry_out(master, reload_ask(&master->reload));
+	if (reload_is_late(&master->reload, clock_ms()))
+		rollover_fail(master, "it was still not ready when another one was asked for");
+}
+
 void rollover_reload(struct master *master)
 {
 	if (stop_is_on(&master->stop))
 		return;
 	log_info("Hang up: %s", master_name(master));
-	if (master->pool.generation == 0) {
+	if (master->pool.generation == 0)
 		log_warning("A reload is ignored until the first generation serves");
-		return;
-	}
-	notify_note_reload(&master->notify, clock_us());
-	carry_out(master, reload_ask(&master->reload));
-	if (reload_is_late(&master->reload, clock_ms()))
-		rollover_fail(master, "it was still not ready when another one was asked for");
+	else
+		begin_reload(master);
+}
+
+void rollover_on_code_change(struct master *master, const char *path)
+{
+	/* gunicorn: workers/base.py init_process(), where each worker says so */
+	log_info("Worker reloading: %s modified", path);
+	begin_reload(master);
 }
 
 void rollover_cancel_reload(struct master *master)
@@ -349,6 +363,14 @@ void rollover_on_worker_ready(struct master *master, uint32_t slot)
 	master->has_served = true;
 	if (master->reload.state == RELOAD_CANARY && slot == master->reload.canary_slot)
 		carry_out(master, reload_canary_ready(&master->reload));
+}
+
+void rollover_on_code_broken(struct master *master, uint32_t slot, const char *why)
+{
+	codewatch_on_broken(master);
+	/* A present generation's worker shows its error page: there is nothing better to serve. */
+	if (master->reload.state == RELOAD_CANARY && slot == master->reload.canary_slot)
+		rollover_fail(master, why);
 }
 
 void rollover_on_worker_end(struct master *master, uint32_t slot, const struct slot_facts *facts, int status,

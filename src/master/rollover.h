@@ -15,6 +15,8 @@ struct template;
 
 /* SIGHUP. */
 void rollover_reload(struct master *master);
+/* --reload: a file of the application has changed. */
+void rollover_on_code_change(struct master *master, const char *path);
 /* The reload under way has failed; why: one sentence. The present generation goes on. */
 void rollover_fail(struct master *master, const char *why);
 /* The service stops: a reload under way is forgotten. */
@@ -28,6 +30,8 @@ void rollover_on_failed(struct template *template, int exit_code, const char *te
 void rollover_on_template_gone(struct template *template, enum template_action action, int status);
 /* What workers.c found out. */
 void rollover_on_worker_ready(struct master *master, uint32_t slot);
+/* --reload: the application of the worker in that slot can't be loaded; it serves an error page instead. */
+void rollover_on_code_broken(struct master *master, uint32_t slot, const char *why);
 void rollover_on_worker_end(struct master *master, uint32_t slot, const struct slot_facts *facts, int status,
                             const char *last_words);
 /* Starts the replacement of a template when it is time to; 0 from rollover_next_ms(): none is planned. */

@@ -18,6 +18,7 @@
 #include "base/sig.h"
 #include "base/span.h"
 #include "shared/board.h"
+#include "shared/settings.h"
 
 enum { OPEN_FILES = 2 * BOARD_SLOTS + 256 };
 enum { CHILD_LINK_FD = 3, CHILD_BOARD_FD = 4, CHILD_FIRST_FREE_FD = 5 };
@@ -103,6 +104,8 @@ int spawn_init(struct spawn *spawn, const char *program, struct err *err)
 	spawn->program = resolve_program(program);
 	/* Not the link's target: a deployment that moves the link wants its upgrade from the new place. */
 	spawn->called_as = xstrdup(strchr(program, '/') != NULL ? program : spawn->program);
+	/* By its name: a deployment that moves a link wants its reload from the new place. */
+	spawn->launch_dir = settings_launch_dir();
 	raise_open_files(spawn);
 	spawn->launch_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (spawn->launch_fd < 0)
@@ -122,6 +125,7 @@ void spawn_release(struct spawn *spawn)
 	free(spawn->worker_program);
 	free(spawn->program);
 	free(spawn->called_as);
+	free(spawn->launch_dir);
 	fd_close(&spawn->launch_fd);
 	memset(spawn, 0, sizeof(*spawn));
 }
@@ -134,7 +138,7 @@ static void exec_template(const struct spawn *spawn, int link_fd, int board_fd, 
 	int high_board = fcntl(board_fd, F_DUPFD, CHILD_FIRST_FREE_FD);
 
 	sig_reset_all();
-	if (fchdir(spawn->launch_fd) != 0)
+	if (chdir(spawn->launch_dir) != 0 && fchdir(spawn->launch_fd) != 0)
 		_exit(127);
 	if (high_link < 0 || high_board < 0 || dup2(high_link, CHILD_LINK_FD) < 0 || dup2(high_board, CHILD_BOARD_FD) < 0)
 		_exit(127);
@@ -199,7 +203,7 @@ static void exec_master(const struct spawn *spawn, const struct spawn_order *ord
 	sig_reset_all();
 	if (order->pid != NULL)
 		write_pid(order->pid, getpid());
-	if (chdir(order->directory) != 0 && fchdir(spawn->launch_fd) != 0)
+	if (chdir(spawn->launch_dir) != 0 && fchdir(spawn->launch_fd) != 0)
 		_exit(127);
 	for (size_t i = 0; i < order->fd_count; i++)
 		if (fcntl(order->fds[i], F_SETFD, 0) != 0)

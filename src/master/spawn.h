@@ -26,7 +26,8 @@ struct spawn {
 	char *called_as;      /* argv[0] where it is a path, else as `program`: what an upgrade runs; owned */
 	const char *python;   /* --python, borrowed; NULL: the worker program finds one */
 	struct rlimit open_files; /* as we found it: templates get it back */
-	int launch_fd;        /* the directory we were started in: every template starts there */
+	char *launch_dir;     /* the directory we were started in, by the name it had: every template starts there; owned */
+	int launch_fd;        /* the same, should the name be gone */
 	struct spawn_unknown unknown[SPAWN_UNKNOWN_MAX];
 };
 
@@ -48,7 +49,6 @@ struct spawn_order {
 	char *const *argv;      /* NULL-terminated */
 	char **environment;     /* NULL-terminated */
 	char *pid;              /* in it: ten characters, where the new process writes its own pid; NULL: nowhere */
-	const char *directory;  /* to start in; where it is gone, the one that we were started in */
 	const int *fds;         /* that it keeps, under their numbers */
 	size_t fd_count;
 };

@@ -120,7 +120,6 @@ static char *launch_json(const struct master *master)
 	json_t *launch = json_object();
 	json_t *argv = json_array();
 	json_t *names = json_array();
-	char cwd[4096];
 	const char *config = cli_config_path(master->cli);
 
 	for (size_t i = 0; i < master->cli->argv.count; i++)
@@ -132,8 +131,7 @@ static char *launch_json(const struct master *master)
 	(void)json_object_set_new(launch, "argv", argv);
 	(void)json_object_set_new(launch, "names", names);
 	(void)json_object_set_new(launch, "config", config != NULL ? utf8_of(config) : json_null());
-	if (getcwd(cwd, sizeof(cwd)) != NULL)
-		(void)json_object_set_new(launch, "cwd", utf8_of(cwd));
+	(void)json_object_set_new(launch, "cwd", utf8_of(master->cli->launch_dir));
 
 	char *text = json_dumps(launch, JSON_COMPACT);
 

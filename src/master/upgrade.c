@@ -87,7 +87,7 @@ static void start_new_master(struct master *master)
 	int fds[LISTENERS_MAX];
 	size_t count = master->listeners.count;
 	bool is_activated = master->activated->count > 0;
-	struct spawn_order order = { .directory = master->cli->launch_dir, .fds = fds };
+	struct spawn_order order = { .fds = fds };
 	struct strlist argv;
 
 	strlist_init(&argv);

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "master/codewatch.h"
 #include "master/master.h"
 #include "master/obituary.h"
 #include "master/rollover.h"
@@ -66,6 +67,12 @@ static void on_message(void *owner, struct message *message)
 			facts->wants_recycle = true;
 			facts->recycle_ms = clock_ms();
 		}
+		break;
+	case MESSAGE_code_files:
+		codewatch_on_files(master, facts->generation, message->code_files.since_ms, message->code_files.files);
+		break;
+	case MESSAGE_code_broken:
+		rollover_on_code_broken(master, handle->slot, message->code_broken.text);
 		break;
 	case MESSAGE_leaving:
 		if (slot_state(slot) != SLOT_EMPTY)

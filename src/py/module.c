@@ -124,6 +124,29 @@ static PyObject *module_last_words(PyObject *self ATTR_UNUSED, PyObject *args)
 	Py_RETURN_NONE;
 }
 
+static PyObject *module_code_files(PyObject *self ATTR_UNUSED, PyObject *args)
+{
+	unsigned long long since_ms;
+	const char *files;
+
+	if (!PyArg_ParseTuple(args, "Ks", &since_ms, &files))
+		return NULL;
+	if (calls.code_files != NULL)
+		calls.code_files(calls.context, since_ms, files);
+	Py_RETURN_NONE;
+}
+
+static PyObject *module_code_broken(PyObject *self ATTR_UNUSED, PyObject *args)
+{
+	const char *why;
+
+	if (!PyArg_ParseTuple(args, "s", &why))
+		return NULL;
+	if (calls.code_broken != NULL)
+		calls.code_broken(calls.context, why);
+	Py_RETURN_NONE;
+}
+
 /* Takes over value. 0, or -1 with an exception. */
 static int add_value_take(PyObject *module, const char *name, PyObject *value)
 {
@@ -222,6 +245,8 @@ static PyMethodDef methods[] = {
 	{ "last_beat", module_last_beat, METH_NOARGS, NULL },
 	{ "reopen_logs", module_reopen_logs, METH_NOARGS, NULL },
 	{ "last_words", module_last_words, METH_VARARGS, NULL },
+	{ "code_files", module_code_files, METH_VARARGS, NULL },
+	{ "code_broken", module_code_broken, METH_VARARGS, NULL },
 	{ NULL, NULL, 0, NULL },
 };
 

@@ -15,6 +15,7 @@
  *   beat(), last_beat()        the sign of life, seconds of the monotonic clock
  *   reopen_logs()              after logrotate moved the files
  *   last_words(text)           why the worker is dying, for the status page
+ *   code_files(since_ms, text), code_broken(text)   messages of that name to the master, for --reload
  */
 #ifndef PY_MODULE_H
 #define PY_MODULE_H
@@ -31,6 +32,8 @@ struct module_calls {
 	uint64_t (*last_beat_ms)(void *context);
 	void (*reopen_logs)(void *context);
 	void (*last_words)(void *context, const char *text);
+	void (*code_files)(void *context, uint64_t since_ms, const char *files);
+	void (*code_broken)(void *context, const char *why);
 	void *context;
 };
 

@@ -57,15 +57,22 @@ static void set_phase(struct worker *worker, enum board_phase phase)
 	worker_beat(worker);
 }
 
+/* With the GIL: what other threads send waits for it. */
+static void send_to_master(struct worker *worker, const struct message *message)
+{
+	int result = link_send(&worker->link, message);
+
+	/* -EPIPE: the master is gone, the agent ends us. */
+	if (result != 0 && result != -EPIPE)
+		log_error("Cannot tell the master '%s': %s", message_name(message->id), strerror(-result));
+}
+
 static void tell_master(struct worker *worker, enum message_id id)
 {
 	struct message message;
 
 	message_init(&message, id);
-	int result = link_send(&worker->link, &message);
-	/* -EPIPE: the master is gone, the agent ends us. */
-	if (result != 0 && result != -EPIPE)
-		log_error("Cannot tell the master '%s': %s", message_name(id), strerror(-result));
+	send_to_master(worker, &message);
 }
 
 /* Raises the order, never lowers it, and makes sure that a waiting loop notices. */
@@ -131,6 +138,29 @@ static void call_last_words(void *context, const char *text)
 	board_set_last_words(((struct worker *)context)->line, text);
 }
 
+static void call_code_files(void *context, uint64_t since_ms, const char *files)
+{
+	struct message message;
+	char *text = xstrdup(files);
+
+	message_init(&message, MESSAGE_code_files);
+	message.code_files.since_ms = since_ms;
+	message.code_files.files = text;
+	send_to_master(context, &message);
+	free(text);
+}
+
+static void call_code_broken(void *context, const char *why)
+{
+	struct message message;
+	char *text = xstrndup(why, MIN(strlen(why), (size_t)400));
+
+	message_init(&message, MESSAGE_code_broken);
+	message.code_broken.text = text;
+	send_to_master(context, &message);
+	free(text);
+}
+
 static void connect_python(struct worker *worker)
 {
 	const struct module_calls calls = {
@@ -142,6 +172,8 @@ static void connect_python(struct worker *worker)
 		.last_beat_ms = call_last_beat_ms,
 		.reopen_logs = call_reopen_logs,
 		.last_words = call_last_words,
+		.code_files = call_code_files,
+		.code_broken = call_code_broken,
 		.context = worker,
 	};
 

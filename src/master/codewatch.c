@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * codewatch.c - --reload: watches the files that the workers have loaded.
+ *
+ * Called by workers.c, rollover.c and master.c. Knows only when to reload; how is rollover.c's. For development: what was just
+ * reported to have changed is looked at on the loop, everything else on libuv's thread pool.
+ */
+#include "base/base.h"
+
+#include "master/codewatch.h"
+
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/span.h"
+#include "master/codefiles.h"
+#include "master/master.h"
+#include "master/rollover.h"
+#include "shared/settings_types.h"
+
+struct code_dir {
+	struct list link;
+	struct master *master;
+	char *path;
+	uv_fs_event_t event; /* engine inotify */
+	bool has_event;
+	uint64_t listing;    /* engine poll: 0: not looked at yet */
+};
+
+struct codewatch {
+	struct code_files files;
+	struct list dirs;
+	bool is_polling;
+	bool is_looking;      /* a look is on the thread pool */
+	bool is_broken;
+	bool wants_listings;  /* engine poll: what is in the folders must be known soon, before the cure appears */
+	uint64_t look_ms;     /* engine poll: when to look next */
+	char *changed;        /* the first file that changed; NULL: none */
+	uint64_t first_ms;    /* when that was */
+	uint64_t due_ms;      /* when to reload */
+};
+
+static uint64_t wall_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void note_change(struct codewatch *watch, const char *path)
+{
+	uint64_t now_ms = clock_ms();
+
+	if (watch->changed == NULL) {
+		watch->changed = xstrdup(path);
+		watch->first_ms = now_ms;
+	}
+	watch->due_ms = MIN(now_ms + CODE_SETTLE_MS, watch->first_ms + CODE_SETTLE_MAX_MS);
+}
+
+/* ---- engine inotify ---- */
+
+static void look_at_file(struct codewatch *watch, struct code_file *file)
+{
+	struct code_stamp now = code_stamp_of(file->path);
+
+	if (!code_stamp_is_change(&file->stamp, &now))
+		return;
+	file->stamp = now;
+	note_change(watch, file->path);
+}
+
+static bool is_in_folder(const char *path, const char *folder)
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = strlen(folder);
+
+	return slash != NULL && (size_t)(slash - path) == len && memcmp(path, folder, len) == 0;
+}
+
+static void on_dir_event(uv_fs_event_t *event, const char *name, int events, int status)
+{
+	struct code_dir *dir = event->data;
+	struct codewatch *watch = dir->master->code;
+
+	(void)events;
+	if (status < 0 || name == NULL) {
+		/* Too much at once: anything may have changed. */
+		for (size_t i = 0; i < watch->files.count; i++)
+			if (is_in_folder(watch->files.items[i].path, dir->path))
+				look_at_file(watch, &watch->files.items[i]);
+	} else {
+		char *path = xasprintf("%s/%s", dir->path, name);
+		struct code_file *file = code_files_find(&watch->files, path);
+
+		if (file != NULL)
+			look_at_file(watch, file);
+		else if (watch->is_broken && code_is_importable(name))
+			note_change(watch, path);
+		free(path);
+	}
+	master_update(dir->master);
+}
+
+static void free_dir(struct code_dir *dir)
+{
+	free(dir->path);
+	free(dir);
+}
+
+static void on_dir_closed(uv_handle_t *handle)
+{
+	free_dir(handle->data);
+}
+
+static void remove_dir(struct code_dir *dir)
+{
+	list_remove(&dir->link);
+	if (dir->has_event && !uv_is_closing((uv_handle_t *)&dir->event))
+		uv_close((uv_handle_t *)&dir->event, on_dir_closed);
+	else
+		free_dir(dir);
+}
+
+/* 0 or -errno, a libuv error code being one. */
+static int start_event(struct code_dir *dir)
+{
+	int error = uv_fs_event_init(&dir->master->loop, &dir->event);
+
+	if (error != 0)
+		return error;
+	dir->has_event = true;
+	dir->event.data = dir;
+	return uv_fs_event_start(&dir->event, on_dir_event, dir->path, 0);
+}
+
+/* ---- folders ---- */
+
+static struct code_dir *find_dir(struct codewatch *watch, const char *path)
+{
+	LIST_EACH(&watch->dirs, it)
+	{
+		struct code_dir *dir = LIST_ENTRY(it, struct code_dir, link);
+
+		if (strcmp(dir->path, path) == 0)
+			return dir;
+	}
+	return NULL;
+}
+
+static void begin_polling(struct codewatch *watch)
+{
+	watch->is_polling = true;
+	watch->look_ms = clock_ms() + CODE_LOOK_MS;
+}
+
+static void add_dir(struct master *master, const char *path)
+{
+	struct codewatch *watch = master->code;
+	struct code_dir *dir;
+	int error;
+
+	if (find_dir(watch, path) != NULL)
+		return;
+	dir = xcalloc(1, sizeof(*dir));
+	dir->master = master;
+	dir->path = xstrdup(path);
+	list_add_tail(&watch->dirs, &dir->link);
+	if (watch->is_polling)
+		return;
+	error = start_event(dir);
+	if (error == 0 || error == -ENOENT || error == -ENOTDIR) /* modules may come from places that are no folders: a zip */
+		return;
+	log_warning("inotify can't watch '%s': %s. Files are looked at each second instead", path, strerror(-error));
+	begin_polling(watch);
+}
+
+static void add_dir_of(struct master *master, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash != NULL && slash > path ? xstrndup(path, (size_t)(slash - path)) : xstrdup("/");
+
+	add_dir(master, folder);
+	free(folder);
+}
+
+/* ---- engine poll ---- */
+
+struct look {
+	uv_work_t work;
+	struct master *master;
+	struct code_file *files; /* copies, with their own paths; the stamps become today's */
+	size_t file_count;
+	char **dirs;
+	uint64_t *listings;
+	size_t dir_count; /* 0 unless something is broken */
+};
+
+static void free_look(struct look *look)
+{
+	for (size_t i = 0; i < look->file_count; i++)
+		free(look->files[i].path);
+	for (size_t i = 0; i < look->dir_count; i++)
+		free(look->dirs[i]);
+	free(look->files);
+	free(look->dirs);
+	free(look->listings);
+	free(look);
+}
+
+static void on_pool_thread(uv_work_t *work)
+{
+	struct look *look = work->data;
+
+	for (size_t i = 0; i < look->file_count; i++)
+		look->files[i].stamp = code_stamp_of(look->files[i].path);
+	for (size_t i = 0; i < look->dir_count; i++)
+		look->listings[i] = code_listing_of(look->dirs[i]);
+}
+
+static void on_looked(uv_work_t *work, int cancelled)
+{
+	struct look *look = work->data;
+	struct master *master = look->master;
+	struct codewatch *watch = master->code;
+
+	watch->is_looking = false;
+	watch->look_ms = clock_ms() + (watch->wants_listings ? 0 : CODE_LOOK_MS);
+	for (size_t i = 0; cancelled == 0 && i < look->file_count; i++) {
+		struct code_file *file = code_files_find(&watch->files, look->files[i].path);
+
+		if (file == NULL || !code_stamp_is_change(&file->stamp, &look->files[i].stamp))
+			continue;
+		file->stamp = look->files[i].stamp;
+		note_change(watch, file->path);
+	}
+	for (size_t i = 0; cancelled == 0 && i < look->dir_count; i++) {
+		struct code_dir *dir = find_dir(watch, look->dirs[i]);
+
+		if (dir == NULL)
+			continue;
+		if (dir->listing != 0 && dir->listing != look->listings[i] && watch->is_broken)
+			note_change(watch, dir->path);
+		dir->listing = look->listings[i];
+	}
+	free_look(look);
+	master_update(master);
+}
+
+static void begin_look(struct master *master)
+{
+	struct codewatch *watch = master->code;
+	struct look *look = xcalloc(1, sizeof(*look));
+	size_t dir_count = 0;
+
+	look->work.data = look;
+	look->master = master;
+	look->files = xcalloc(watch->files.count + 1, sizeof(*look->files));
+	for (; look->file_count < watch->files.count; look->file_count++)
+		look->files[look->file_count].path = xstrdup(watch->files.items[look->file_count].path);
+	LIST_EACH(&watch->dirs, it)
+	dir_count++;
+	look->dirs = xcalloc(dir_count + 1, sizeof(*look->dirs));
+	look->listings = xcalloc(dir_count + 1, sizeof(*look->listings));
+	watch->wants_listings = false;
+	if (watch->is_broken) {
+		LIST_EACH(&watch->dirs, it)
+		look->dirs[look->dir_count++] = xstrdup(LIST_ENTRY(it, struct code_dir, link)->path);
+	}
+	if (uv_queue_work(&master->loop, &look->work, on_pool_thread, on_looked) != 0) {
+		free_look(look);
+		watch->look_ms = clock_ms() + CODE_LOOK_MS;
+		return;
+	}
+	watch->is_looking = true;
+	watch->look_ms = 0;
+}
+
+/* ---- doors ---- */
+
+static struct codewatch *new_watch(const struct settings *settings)
+{
+	struct codewatch *watch = xcalloc(1, sizeof(*watch));
+
+	list_init(&watch->dirs);
+	if (settings->reload_engine == setting_find_word(setting_rows[S_reload_engine].words, "poll"))
+		begin_polling(watch);
+	return watch;
+}
+
+static void add_file(struct master *master, uint32_t generation, uint64_t since_ms, const char *path)
+{
+	struct codewatch *watch = master->code;
+	bool is_new;
+	struct code_file *file = code_files_add(&watch->files, path, &is_new);
+
+	file->generation = MAX(file->generation, generation);
+	if (!is_new)
+		return;
+	/* First the watch, then the look: what changes in between is seen by either. */
+	add_dir_of(master, path);
+	file->stamp = code_stamp_of(path);
+	if (code_stamp_is_younger(&file->stamp, since_ms, wall_ms()))
+		note_change(watch, path);
+}
+
+/* A symbolic link is watched where it lies and where it points to. */
+static void add_path(struct master *master, uint32_t generation, uint64_t since_ms, const char *path)
+{
+	char *target;
+
+	if (path[0] != '/')
+		return;
+	add_file(master, generation, since_ms, path);
+	target = realpath(path, NULL);
+	if (target != NULL && strcmp(target, path) != 0)
+		add_file(master, generation, since_ms, target);
+	free(target);
+}
+
+void codewatch_on_files(struct master *master, uint32_t generation, uint64_t since_ms, const char *files)
+{
+	struct span rest = span_from_str(files);
+	struct span line;
+
+	if (stop_is_on(&master->stop))
+		return;
+	if (master->code == NULL)
+		master->code = new_watch(&master->settings);
+	while (span_split(&rest, '\n', &line)) {
+		char *path = span_dup(line);
+
+		if (line.len > 1 && path[line.len - 1] == '/') {
+			path[line.len - 1] = '\0';
+			add_dir(master, path);
+		} else if (line.len > 0) {
+			add_path(master, generation, since_ms, path);
+		}
+		free(path);
+	}
+}
+
+void codewatch_on_broken(struct master *master)
+{
+	struct codewatch *watch = master->code;
+
+	if (watch == NULL || watch->is_broken)
+		return;
+	watch->is_broken = true;
+	watch->wants_listings = true;
+	watch->look_ms = clock_ms();
+}
+
+static void stop_watching(struct codewatch *watch)
+{
+	LIST_EACH(&watch->dirs, it)
+	remove_dir(LIST_ENTRY(it, struct code_dir, link));
+	code_files_release(&watch->files);
+	free(watch->changed);
+	watch->changed = NULL;
+	watch->due_ms = 0;
+}
+
+void codewatch_on_commit(struct master *master, uint32_t generation)
+{
+	struct codewatch *watch = master->code;
+
+	if (watch == NULL)
+		return;
+	watch->is_broken = false;
+	LIST_EACH(&watch->dirs, it)
+	LIST_ENTRY(it, struct code_dir, link)->listing = 0;
+	if (master->settings.reload)
+		code_files_drop_older(&watch->files, generation);
+	else
+		stop_watching(watch);
+}
+
+void codewatch_on_time(struct master *master, uint64_t now_ms)
+{
+	struct codewatch *watch = master->code;
+
+	if (watch == NULL || stop_is_on(&master->stop))
+		return;
+	if (watch->is_polling && !watch->is_looking && watch->files.count > 0 && now_ms >= watch->look_ms)
+		begin_look(master);
+	if (watch->changed == NULL || now_ms < watch->due_ms)
+		return;
+
+	char *path = watch->changed;
+
+	watch->changed = NULL;
+	watch->due_ms = 0;
+	rollover_on_code_change(master, path);
+	free(path);
+}
+
+uint64_t codewatch_next_ms(const struct master *master)
+{
+	const struct codewatch *watch = master->code;
+
+	if (watch == NULL || stop_is_on(&master->stop))
+		return 0;
+	if (watch->due_ms != 0)
+		return watch->due_ms;
+	return watch->is_polling && !watch->is_looking && watch->files.count > 0 ? watch->look_ms : 0;
+}
+
+void codewatch_release(struct master *master)
+{
+	struct codewatch *watch = master->code;
+
+	if (watch == NULL)
+		return;
+	/* The loop has closed the handles. */
+	LIST_EACH(&watch->dirs, it)
+	{
+		struct code_dir *dir = LIST_ENTRY(it, struct code_dir, link);
+
+		dir->has_event = false;
+		remove_dir(dir);
+	}
+	code_files_release(&watch->files);
+	free(watch->changed);
+	free(watch);
+	master->code = NULL;
+}
