@@ -30,8 +30,9 @@ enum chunk_state {
 };
 
 /*
- * RFC 9110 6.5.1: what frames, routes, authenticates or describes the content has no business behind it. They would be
- * dropped like all trailers, but who sends them wants to fool somebody. gunicorn: body.py has the first six.
+ * RFC 9110 6.5.1: what frames, routes or authenticates has no business behind the content. They would be dropped like all
+ * trailers, but who sends them wants to fool somebody. gunicorn: body.py has the first six. Content-Type is let pass: there
+ * are clients that send it.
  */
 static const struct span forbidden_trailers[] = {
 	NAME("content-length"),
@@ -44,7 +45,6 @@ static const struct span forbidden_trailers[] = {
 	NAME("expect"),
 	NAME("upgrade"),
 	NAME("cookie"),
-	NAME("content-type"),
 	NAME("content-encoding"),
 	NAME("content-range"),
 	NAME("proxy-authorization"),

@@ -1,0 +1,1 @@
+permit_missing_host = True

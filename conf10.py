@@ -1,0 +1,2 @@
+limit_request_fields = 2
+permit_missing_host = True

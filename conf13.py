@@ -1,0 +1,2 @@
+forwarded_allow_ips = '*'
+permit_missing_host = True

@@ -1,0 +1,2 @@
+header_map = 'refuse'
+permit_missing_host = True

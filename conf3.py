@@ -1,0 +1,2 @@
+strip_header_spaces = True
+permit_missing_host = True

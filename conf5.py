@@ -1,0 +1,2 @@
+permit_unconventional_http_method = True
+permit_missing_host = True

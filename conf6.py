@@ -1,0 +1,2 @@
+header_map = 'dangerous'
+permit_missing_host = True

@@ -1,0 +1,2 @@
+permit_obsolete_folding = True
+permit_missing_host = True

@@ -1,0 +1,2 @@
+proxy_protocol = 'auto'
+permit_missing_host = True
