@@ -179,6 +179,10 @@ static void print_hooks_page(void)
 #define HOOK(name, parameters, process, text) puts("| " #name " | " #parameters " | " IN_##process " | " text " |");
 #include "tables/hooks.def"
 #undef HOOK
+#define HOOK(name, parameters, process, text)
+#define NOTE(title, prose) puts("\n## " title "\n\n" prose);
+#include "tables/hooks.def"
+#undef HOOK
 }
 
 static void print_counters_page(void)

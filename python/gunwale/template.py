@@ -30,6 +30,7 @@ class _State:
     server = None
     cfg = None
     log = applog.Log()
+    has_hook_threads = False  # on_starting or when_ready has started some: this template stays until the server ends
     is_over = False  # a hook of the start failed: the master ends
 
 
@@ -224,6 +225,10 @@ def _call_server_hook(name, arguments):
         _child_exit(_State.server, arguments)
     elif name == "nworkers_changed":
         _nworkers_changed(_State.server, arguments)
+    elif name in ("on_starting", "when_ready"):
+        count = threading.active_count()
+        hooks.call(name, _State.server)
+        _State.has_hook_threads |= threading.active_count() > count
     else:
         hooks.call(name, _State.server)
     if name == "on_starting":
@@ -240,6 +245,11 @@ def run_hook(name, arguments_text):
     _State.is_over = is_of_start
     _call_server_hook(name, arguments)
     _State.is_over = False
+
+
+@_step
+def list_hook_threads():
+    return "some" if _State.has_hook_threads else ""
 
 
 @_step

@@ -86,6 +86,9 @@ static void on_message(void *owner, struct message *message)
 		if (message->hook_failed.hook == HOOK_pre_exec)
 			upgrade_on_hook(template, false);
 		break;
+	case MESSAGE_has_threads:
+		template->has_threads = true;
+		break;
 	case MESSAGE_pre_exec_done:
 		upgrade_on_hook(template, true);
 		break;
@@ -297,13 +300,29 @@ void templates_kill(struct template *template)
 	(void)spawn_signal(template->pid, SIGKILL);
 }
 
+/* Nobody is forked from it any more; what its hooks have started goes on. */
+static void retain(struct template *template)
+{
+	struct message message;
+
+	if (template->has_closed)
+		return;
+	template->has_closed = true;
+	message_init(&message, MESSAGE_stop_listening);
+	(void)peer_send(template->peer, &message);
+}
+
 void templates_dismiss_unused(struct master *master)
 {
 	LIST_EACH(&master->templates, it)
 	{
 		struct template *template = LIST_ENTRY(it, struct template, link);
 
-		if (template->generation < master->pool.generation && pool_live_of(&master->pool, template->generation) == 0)
+		if (template->generation >= master->pool.generation || pool_live_of(&master->pool, template->generation) > 0)
+			continue;
+		if (template->has_threads)
+			retain(template);
+		else
 			step(template, TEMPLATE_EVENT_DISMISS);
 	}
 }

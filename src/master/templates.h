@@ -2,7 +2,8 @@
 /*
  * templates.h - the template processes: started, spoken to, dismissed. template.h decides, this acts.
  *
- * At most one template of the pool's generation, one candidate of a reload, and older ones that still have workers.
+ * At most one template of the pool's generation, one candidate of a reload, older ones that still have workers, and one whose
+ * hooks have started threads.
  */
 #ifndef MASTER_TEMPLATES_H
 #define MASTER_TEMPLATES_H
@@ -36,6 +37,8 @@ struct template {
 	struct settings settings;     /* valid once it was told to go */
 	struct listeners listeners;
 	char *values_json;            /* what the configuration file said; NULL before */
+	bool has_threads;             /* of server hooks: is dismissed at the end of the server only */
+	bool has_closed;              /* its listening sockets, long before its end */
 	bool has_failed;              /* said so; the reaping is no news then */
 	int bind_tries;
 	uint64_t retry_ms;            /* when to try to bind again; 0: not waiting */
@@ -60,7 +63,7 @@ void templates_stop_listening(struct master *master);
 void templates_dismiss(struct template *template);
 /* Does not answer: SIGKILL, and whoever needs one gets another. Harmless for NULL. */
 void templates_kill(struct template *template);
-/* Dismisses those of older generations whose last worker has gone. */
+/* Dismisses those of older generations whose last worker has gone; those whose hooks have started threads stay idle. */
 void templates_dismiss_unused(struct master *master);
 
 /* A process ended: true when it was one of ours. */

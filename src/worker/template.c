@@ -206,6 +206,20 @@ void template_report_hook(struct template *self, uint32_t hook, int code, char *
 	(void)template_answer(self, &message);
 }
 
+static int tell_of_threads(struct template *self)
+{
+	struct message message;
+	char *text = NULL;
+	int code = TEMPLATE_STAYS;
+
+	if (boot_call_template("list_hook_threads", &text, "()") == TEMPLATE_STAYS && text != NULL && text[0] != '\0') {
+		message_init(&message, MESSAGE_has_threads);
+		code = template_answer(self, &message);
+	}
+	free(text);
+	return code;
+}
+
 static int run_hook(struct template *self, const struct message *order)
 {
 	uint32_t hook = order->run_hook.hook;
@@ -224,6 +238,8 @@ static int run_hook(struct template *self, const struct message *order)
 
 		message_init(&message, MESSAGE_pre_exec_done);
 		code = template_answer(self, &message);
+	} else if (hook == HOOK_on_starting || hook == HOOK_when_ready) {
+		code = tell_of_threads(self);
 	}
 	free(text);
 	return code;

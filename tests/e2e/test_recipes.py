@@ -13,7 +13,7 @@ import urllib.request
 import pytest
 from load import Load
 from rawclient import wait_until
-from server import SLOW
+from server import SLOW, title
 
 # prometheus_client, several processes
 
@@ -125,9 +125,28 @@ METRICS_SERVER_CONF = """
 def test_a_metrics_server_of_when_ready_runs_in_the_template(server, packages):
     server.start(conf=METRICS_SERVER_CONF, env={"VIRTUAL_ENV": packages})
     port = wait_until(lambda: (server.folder / "metrics_port").exists() and server.read("metrics_port"), 15 * SLOW)
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=15 * SLOW) as answer:
-        who = re.search(r"^who (\S+)$", answer.read().decode(), re.MULTILINE).group(1)
+
+    def ask():
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=15 * SLOW) as answer:
+            return re.search(r"^who (\S+)$", answer.read().decode(), re.MULTILINE).group(1)
+
+    who = ask()
     assert int(float(who)) == server.template()
+    # That template has nothing else to do after a reload, but its thread lives on, as it would in gunicorn's master.
+    second = reload(server, 2) - {int(float(who))}
+    assert len(second) == 1
+    third = reload(server, 3)
+    wait_until(lambda: not second & set(server.children()), 15 * SLOW, what="the template of the second generation leaves")
+    assert int(float(who)) in third
+    assert ask() == who
+
+
+def reload(server, generation):
+    """Pids of the templates when only the new generation serves."""
+    server.signal("HUP")
+    server.wait_status(lambda status: status["server"]["generation"] == generation)
+    server.wait_workers(1)
+    return {pid for pid in server.children() if "template" in title(pid)}
 
 
 # OpenTelemetry

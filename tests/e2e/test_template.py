@@ -474,12 +474,6 @@ def test_the_application_can_be_replaced_in_post_fork(begin):
     assert master.ask().endswith("\r\n\r\nother")
 
 
-def test_the_tls_hook_is_named_as_missing(begin):
-    master = begin(gunicorn__conf__py="def ssl_context(config, default):\n    pass\n")
-    master.start()
-    assert "[WARNING] These hooks are defined but not called yet: ssl_context" in master.output()
-
-
 # Signals
 
 
