@@ -19,6 +19,9 @@ from gunwale import apploader, applog, ending, hooks, reloader
 from gunwale.template import printable
 
 GO_ON = -1
+# Worker class gevent, while it serves: runs a function in a greenlet of its own, since signals arrive in the hub, where nothing
+# may wait. gunicorn: ggevent.py handle_quit().
+defer = None
 BOOT_ERROR, APP_LOAD_ERROR, UNHANDLED = 3, 4, 255
 
 
@@ -72,10 +75,19 @@ class _Signals:
             sys.exit(0)  # nothing was accepted yet: do not finish an import for nobody
 
     def quit(self, _number, _frame):
-        _gunwale.quit(0)
         self.worker._is_alive = False
+        if defer is not None:
+            defer(self._leave)
+            return
+        _gunwale.quit(0)
         self._call("worker_int")
         sys.exit(0)
+
+    def _leave(self):
+        try:
+            self._call("worker_int")
+        finally:
+            _gunwale.quit(0)
 
     def abort(self, _number, _frame):
         """The stack first: a hook may hang as well."""
@@ -89,6 +101,12 @@ class _Signals:
         sys.exit(1)
 
     def reopen(self, _number, _frame):
+        if defer is not None:
+            defer(self._reopen)
+        else:
+            self._reopen()
+
+    def _reopen(self):
         applog.reopen_files()
         _gunwale.reopen_logs()
 
@@ -118,6 +136,13 @@ def take_signals(worker):
 @_step
 def post_fork(worker):
     hooks.call("post_fork", worker.server, worker)
+
+
+@_step
+def patch_for_gevent(_worker):
+    from gunwale import geventloop  # only where gevent is
+
+    geventloop.patch()
 
 
 @_step

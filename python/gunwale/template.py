@@ -172,6 +172,22 @@ def make_ssl_context():
 
 
 @_step
+def prepare_gevent(purpose):
+    """Before the application: gevent is there, and with preload it is in place before anything else is imported."""
+    try:
+        from gunwale import geventloop  # only for this class
+
+        geventloop.check()
+    except ImportError as error:
+        text = f"\nError: gevent worker requires gevent 24.10.1 or higher ({error})"
+        raise conffile.ConfigError(text) from error
+    except RuntimeError as error:
+        raise conffile.ConfigError(f"\nError: {error}") from error
+    if purpose == CHECK or _State.cfg.get("preload_app"):
+        geventloop.patch()
+
+
+@_step
 def load(purpose):
     """Imports the application if it is wanted before the fork; then everything here becomes immortal, and so shared."""
     if purpose == CHECK:

@@ -15,10 +15,32 @@
 
 enum { BEAT_MS = 1000 };
 
+/* Of worker class gevent, where only the greenlet waits; NULL: the thread does. */
+static PyObject *waiter;
+
+void py_wait_set_take(PyObject *wait_take)
+{
+	Py_XSETREF(waiter, wait_take);
+}
+
+static int wait_by_waiter(int fd, short events, unsigned timeout_ms, const char *text)
+{
+	PyObject *answer =
+		PyObject_CallFunction(waiter, "iid", fd, (events & POLLOUT) != 0 ? 1 : 0, (double)timeout_ms / 1000);
+	const int result = answer != NULL ? PyObject_IsTrue(answer) : -1;
+
+	Py_XDECREF(answer);
+	if (result == 0)
+		PyErr_SetString(PyExc_TimeoutError, text);
+	return result > 0 ? 0 : -1;
+}
+
 int py_wait(int fd, short events, unsigned timeout_ms, const char *text, wait_beat_fn beat, void *context)
 {
 	const uint64_t deadline_ms = clock_ms() + timeout_ms;
 
+	if (waiter != NULL)
+		return wait_by_waiter(fd, events, timeout_ms, text);
 	for (;;) {
 		struct pollfd item = { .fd = fd, .events = events };
 		const uint64_t now_ms = clock_ms();

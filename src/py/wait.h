@@ -6,6 +6,7 @@
 #define PY_WAIT_H
 
 #include "base/base.h"
+#include "py/py.h"
 
 /* Called about once a second while waiting, without the GIL. */
 typedef void (*wait_beat_fn)(void *context);
@@ -16,5 +17,11 @@ typedef void (*wait_beat_fn)(void *context);
  * changed. 0: ready; -1 with a Python exception: TimeoutError saying `text`, or what a signal handler raised.
  */
 int py_wait(int fd, short events, unsigned timeout_ms, const char *text, wait_beat_fn beat, void *context);
+
+/*
+ * From now on the wait itself is up to wait(fd, is_write, seconds), a callable that answers whether the socket became ready in
+ * time. It sees to signs of life and to signals itself. Takes the reference. GIL held.
+ */
+void py_wait_set_take(PyObject *wait_take);
 
 #endif

@@ -18,6 +18,7 @@
 #include "py/hooks.h"
 #include "py/pyerr.h"
 #include "shared/exits.h"
+#include "shared/worker_class.h"
 #include "worker/birth.h"
 #include "worker/logs.h"
 #include "worker/tls.h"
@@ -177,6 +178,11 @@ static int go(struct template *self, struct message *message)
 		goto out;
 	}
 	code = prepare(self, &message->go, &text);
+	if (code == TEMPLATE_STAYS && strcmp(worker_class_loop(&self->settings), "gevent") == 0) {
+		free(text);
+		text = NULL;
+		code = boot_call_template("prepare_gevent", &text, "(i)", (int)message->go.purpose);
+	}
 	if (code != TEMPLATE_STAYS)
 		goto out;
 	free(text);

@@ -29,9 +29,10 @@
 #include "worker/privs.h"
 
 const struct worker_class worker_classes[] = {
-	{ "sync", sync_run },
-	{ "gthread", gthread_run },
-	{ NULL, NULL },
+	{ "sync", sync_run, NULL },
+	{ "gthread", gthread_run, NULL },
+	{ "gevent", gevent_run, "patch_for_gevent" },
+	{ NULL, NULL, NULL },
 };
 
 /* For last words in broken moments, where nobody hands us the worker. */
@@ -233,8 +234,20 @@ static int boot_basics(struct worker *worker)
 	return code;
 }
 
+static const struct worker_class *find_class(const struct worker *worker)
+{
+	const char *loop = worker_class_loop(worker->settings);
+	const struct worker_class *found = worker_classes;
+
+	while (found->name != NULL && (loop == NULL || strcmp(found->name, loop) != 0))
+		found++;
+	CHECK(found->name != NULL); /* the master has checked it */
+	return found;
+}
+
 static int boot_user(struct worker *worker)
 {
+	const char *before_load = find_class(worker)->before_load;
 	const struct settings *settings = worker->settings;
 	struct err err = ERR_NONE;
 
@@ -248,7 +261,10 @@ static int boot_user(struct worker *worker)
 		return EXIT_WORKER_BOOT;
 	}
 	set_phase(worker, PHASE_LOAD);
-	code = boot_worker_step("load", worker->proxy);
+	if (before_load != NULL)
+		code = boot_worker_step(before_load, worker->proxy);
+	if (code < 0)
+		code = boot_worker_step("load", worker->proxy);
 	if (code >= 0)
 		return code;
 	worker->app = boot_worker_app(worker->proxy);
@@ -263,13 +279,7 @@ void worker_ready(struct worker *worker)
 
 static int run_loop(struct worker *worker)
 {
-	const char *loop = worker_class_loop(worker->settings);
-	const struct worker_class *found = worker_classes;
-
-	while (found->name != NULL && (loop == NULL || strcmp(found->name, loop) != 0))
-		found++;
-	CHECK(found->name != NULL); /* the master has checked it */
-	int code = found->run(worker);
+	int code = find_class(worker)->run(worker);
 	/* A signal's exception may also have ended the loop from inside, before it could say so. */
 	return worker->order == WORKER_QUIT ? worker->exit_code : code;
 }
@@ -297,6 +307,8 @@ void worker_end_copy(struct worker *worker)
 
 	if (LIKELY(!is_copy))
 		return;
+	if (worker->hold_copy != NULL)
+		worker->hold_copy();
 	if (PyErr_Occurred() && PyErr_ExceptionMatches(PyExc_SystemExit)) {
 		PyErr_Clear();
 	} else if (PyErr_Occurred()) {

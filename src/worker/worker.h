@@ -42,6 +42,7 @@ struct worker {
 	struct agent *agent;
 	void *app;                 /* PyObject *: the WSGI callable; strong */
 	void *proxy;               /* PyObject *: the `worker` object that hooks see; strong */
+	void (*hold_copy)(void);   /* see worker_end_copy(); NULL: none */
 	/* private to worker.c */
 	int wake_write_fd;
 	int order;                 /* enum worker_order; only ever rises */
@@ -66,7 +67,7 @@ void worker_beat(struct worker *worker);
 /*
  * GIL held, an exception may be set. Call whenever code of the application is left: the application may have forked, and it is
  * the copy that comes back. That one must not touch what it shares with the worker (epoll set, clients, board), so it ends
- * here; the worker itself returns.
+ * here; the worker itself returns. hold_copy() is called before the end, and does not return on a stack that did not fork.
  */
 void worker_end_copy(struct worker *worker);
 /*
@@ -84,10 +85,12 @@ typedef int (*worker_loop_fn)(struct worker *worker);
 struct worker_class {
 	const char *name;
 	worker_loop_fn run;
+	const char *before_load; /* boot_worker_step() before the application is imported; NULL: none */
 };
 extern const struct worker_class worker_classes[]; /* ends with a NULL name */
 
 int sync_run(struct worker *worker);    /* sync.c */
 int gthread_run(struct worker *worker); /* gthread.c */
+int gevent_run(struct worker *worker);  /* gevent.c */
 
 #endif
