@@ -83,7 +83,7 @@ def _run(location):
     return _run_file(location.removeprefix("file:"))
 
 
-def _describe(value):
+def describe(value):
     """What JSON cannot hold travels as a marker; the master only names it."""
     if callable(value):
         return f"<{getattr(value, '__qualname__', type(value).__qualname__)}()>"
@@ -93,9 +93,11 @@ def _describe(value):
 def _to_json(value):
     """A JSON text of one value. Markers are for objects; rules about types are the master's."""
     try:
+        if isinstance(value, dict):  # logconfig_dict may hold classes and streams
+            return json.dumps(value, allow_nan=False, skipkeys=True, default=describe)
         return json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
-        return json.dumps({"__python__": _describe(value)})
+        return json.dumps({"__python__": describe(value)})
 
 
 def _to_object(pieces):
@@ -120,6 +122,11 @@ def _name_class(value):
     return f"{value.__module__}.{value.__qualname__}" if isinstance(value, type) else value
 
 
+def stands_for(text, value):
+    """Whether the master's text is what that object of the file became."""
+    return text in (describe(value), _name_class(value))
+
+
 def _take(names, found):
     """Splits the file's names into settings, hooks (named for --print-config) and the rest, which nobody reads."""
     pieces = []
@@ -129,7 +136,7 @@ def _take(names, found):
                 hooks.define(name, hooks.check(name, value))
             except Exception as error:
                 raise ConfigError(f"Invalid value for {name}: {value}\n\n\nError: {error}") from error
-            shown = _describe(value if callable(value) else hooks.find(name))
+            shown = describe(value if callable(value) else hooks.find(name))
             pieces.append(f"{json.dumps(name)}: {json.dumps({'__python__': shown})}")
         elif name in names:
             if name in _CLASSES:

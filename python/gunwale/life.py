@@ -15,7 +15,7 @@ import traceback
 
 import _gunwale
 
-from gunwale import apploader, applog, ending, hooks, reloader
+from gunwale import apploader, ending, hooks, reloader
 from gunwale.template import printable
 
 GO_ON = -1

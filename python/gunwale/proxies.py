@@ -73,11 +73,18 @@ class Config:
         if name in self._set_by_hooks:
             return self._set_by_hooks[name]
         set_here = conffile.values.get(name)
-        if not isinstance(set_here, _PLAIN):
+        if isinstance(set_here, dict):  # may hold objects
             return set_here
-        return self._settings.get(name)
+        if isinstance(set_here, _PLAIN):
+            return self._settings.get(name)
+        # The command line may have said something else since.
+        if name == "logger_class" and not conffile.stands_for(self._settings.get(name), set_here):
+            return self._settings.get(name)
+        return set_here
 
     def __getattr__(self, name):
+        if name in ("user", "group"):  # numbers for os.chown(), also where nothing is set
+            return self.uid if name == "user" else self.gid
         if name in _gunwale.settings:
             return self.get(name)
         if name in hooks.PARAMETERS:

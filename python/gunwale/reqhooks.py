@@ -4,6 +4,8 @@
 Called by src/py/reqhooks.c for each request, and only when the configuration file defines one of the two hooks.
 """
 
+import datetime
+
 from gunwale import hooks
 
 
@@ -110,6 +112,14 @@ def end(worker, req, environ, status, fields, sent, is_chunked, must_close):
     """Runs post_request. Exceptions are logged by the caller."""
     resp = Response(req, status, fields, sent, is_chunked, must_close) if status else None
     hooks.call("post_request", worker, req, environ, resp)
+
+
+def access(worker, log, req, headers, environ, status, fields, sent, is_chunked, must_close, microseconds):
+    """One line of the access log, by a logger that is not C."""
+    if req is None:
+        req = Request(worker.cfg, environ, headers, 0)
+    resp = Response(req, status, fields, sent, is_chunked, must_close)
+    log.access(resp, req, environ, datetime.timedelta(microseconds=microseconds))
 
 
 def is_wanted():

@@ -17,7 +17,7 @@ import traceback
 
 import _gunwale
 
-from gunwale import apploader, applog, compat, conffile, ending, hooks, proxies, reloader, tls
+from gunwale import apploader, applog, compat, conffile, ending, hooks, logchoice, proxies, reloader, tls
 
 GO_ON = -1
 RAISED = 256  # no exit code: a server hook raised
@@ -29,7 +29,7 @@ class _State:
 
     server = None
     cfg = None
-    log = applog.Log()
+    log = None
     has_hook_threads = False  # on_starting or when_ready has started some: this template stays until the server ends
     is_over = False  # a hook of the start failed: the master ends
 
@@ -114,11 +114,10 @@ def _set_up_paths(cfg):
         raise conffile.ConfigError(f"\nError: {error}") from error
 
 
-def _set_up_logs(cfg):
-    sys.stdout.flush()
-    sys.stderr.flush()
+def _check_logs(cfg):
+    """Before C opens them: gunicorn's sentence."""
     try:
-        _State.log.setup(cfg)
+        applog.check_files(cfg)
     except RuntimeError as error:
         raise conffile.ConfigError(f"\nError: {error}") from error
 
@@ -131,11 +130,23 @@ def prepare(settings_text, app_name, purpose, listeners):
     os.environ["SERVER_SOFTWARE"] = f"gunwale/{_gunwale.version}"
     _set_up_paths(cfg)
     if purpose != CHECK:
-        _set_up_logs(cfg)
+        _check_logs(cfg)
     listen_fds = [int(fd) for fd in listeners.split(",") if fd]
     app = proxies.App(cfg, app_name)
     _State.cfg = cfg
     _State.server = proxies.Server(cfg, _State.log, app, listen_fds)
+
+
+@_step
+def open_logs():
+    """The logger, over the files that C has opened by now."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    try:
+        _State.log = _State.server.log = logchoice.make(_State.cfg)
+    except RuntimeError as error:
+        raise conffile.ConfigError(f"\nError: {error}") from error
+    return "sends metrics" if logchoice.sends_statsd_itself(_State.log) else ""
 
 
 def _check_application():
@@ -270,7 +281,8 @@ def list_hook_threads():
 
 @_step
 def reopen_logs():
-    applog.reopen_files()
+    if _State.log is not None:
+        _State.log.reopen_files()
 
 
 @_step

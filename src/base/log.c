@@ -11,16 +11,19 @@
 
 #include <stdatomic.h>
 
+#include "base/logline.h"
 #include "base/outlet.h"
 
-/* "[2026-11-22 10:11:12 +0000] [2147483647] [CRITICAL] " and its terminator. */
-enum { PREFIX_MAX = 64, LINE_ON_STACK = 2048 };
+enum { LINE_ON_STACK = 2048 };
 
 static struct {
 	struct outlet outlet;
 	_Atomic int level;
 	/* UTC offset in the low 32 bits, the quarter of an hour (since 1970) it holds for in the high ones; 0: never asked. */
 	_Atomic uint64_t zone;
+	_Atomic bool is_json;
+	struct log_sink sink;
+	struct log_watch watch;
 } log_state = { .outlet = OUTLET_CLOSED, .level = LOG_INFO };
 
 static const char *const level_names[] = {
@@ -77,9 +80,35 @@ const char *log_path(void)
 	return log_state.outlet.path != NULL ? log_state.outlet.path : "-";
 }
 
-bool log_is_on(enum log_level level)
+/* For lines that we write ourselves. */
+static bool is_on_here(enum log_level level)
 {
 	return (int)level >= atomic_load_explicit(&log_state.level, memory_order_relaxed);
+}
+
+bool log_is_on(enum log_level level)
+{
+	return is_on_here(level) || (log_state.sink.take != NULL && level >= log_state.sink.level);
+}
+
+void log_set_json(bool is_json)
+{
+	atomic_store(&log_state.is_json, is_json);
+}
+
+bool log_is_json(void)
+{
+	return atomic_load_explicit(&log_state.is_json, memory_order_relaxed);
+}
+
+void log_set_sink(const struct log_sink *sink)
+{
+	log_state.sink = sink != NULL ? *sink : (struct log_sink){ .take = NULL };
+}
+
+void log_set_watch(const struct log_watch *watch)
+{
+	log_state.watch = watch != NULL ? *watch : (struct log_watch){ .note = NULL };
 }
 
 uint64_t log_dropped_total(void)
@@ -102,71 +131,15 @@ static long zone_offset(time_t now, bool may_look_up)
 	return (int32_t)(uint32_t)zone;
 }
 
-static char *put_number(char *at, unsigned long number, int digits)
-{
-	char reversed[24];
-	int count = 0;
-	do {
-		reversed[count++] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number != 0 || count < digits);
-	while (count > 0)
-		*at++ = reversed[--count];
-	return at;
-}
-
-static char *put_text(char *at, const char *text)
-{
-	while (*text != '\0')
-		*at++ = *text++;
-	return at;
-}
-
-/* Days since 1970 to a date of the Gregorian calendar; years are counted from March, so that leap days come last. */
-static char *put_date(char *at, unsigned long days)
-{
-	unsigned long since_era = days + 719468; /* from 1 March of year 0 */
-	unsigned long era = since_era / 146097;
-	unsigned long day_of_era = since_era % 146097;
-	unsigned long year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-	unsigned long day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-	unsigned long month_from_march = (5 * day_of_year + 2) / 153;
-	unsigned long day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-	unsigned long month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
-	unsigned long year = era * 400 + year_of_era + (month <= 2 ? 1 : 0);
-	at = put_number(at, year, 4);
-	*at++ = '-';
-	at = put_number(at, month, 2);
-	*at++ = '-';
-	return put_number(at, day, 2);
-}
-
 /* By hand, not by strftime() and snprintf(): those are not async-signal-safe. Returns the length. */
-static size_t put_prefix(char into[PREFIX_MAX], enum log_level level, bool may_look_up)
+static size_t put_prefix(char into[LOGLINE_PREFIX_MAX], enum log_level level, bool may_look_up)
 {
 	time_t now = time(NULL);
 	long offset = zone_offset(now, may_look_up);
-	unsigned long local = (unsigned long)MAX(now + offset, 0);
-	unsigned long minutes_off = (unsigned long)(offset < 0 ? -offset : offset) / 60;
+	const char *name = log_level_name(level);
 
-	char *at = into;
-	*at++ = '[';
-	at = put_date(at, local / 86400);
-	*at++ = ' ';
-	at = put_number(at, local % 86400 / 3600, 2);
-	*at++ = ':';
-	at = put_number(at, local % 3600 / 60, 2);
-	*at++ = ':';
-	at = put_number(at, local % 60, 2);
-	*at++ = ' ';
-	*at++ = offset < 0 ? '-' : '+';
-	at = put_number(at, minutes_off / 60 * 100 + minutes_off % 60, 4);
-	at = put_text(at, "] [");
-	at = put_number(at, (unsigned long)getpid(), 1);
-	at = put_text(at, "] [");
-	at = put_text(at, log_level_name(level));
-	at = put_text(at, "] ");
-	return (size_t)(at - into);
+	return log_is_json() ? logline_put_json_prefix(into, now, offset, (long)getpid(), name)
+	                     : logline_put_prefix(into, now, offset, (long)getpid(), name);
 }
 
 /* Before log_open() and after log_close() lines go to stderr. */
@@ -185,10 +158,11 @@ static bool report_dropped(struct outlet *outlet)
 	uint64_t count = outlet_take_dropped(outlet);
 	if (count == 0)
 		return true;
-	char line[PREFIX_MAX + 96];
+	char line[LOGLINE_PREFIX_MAX + 96];
 	size_t len = put_prefix(line, LOG_WARNING, true);
-	len += (size_t)snprintf(line + len, sizeof line - len, "%llu log %s lost: the log could not take more\n",
-	                        (unsigned long long)count, count == 1 ? "message was" : "messages were");
+	len += (size_t)snprintf(line + len, sizeof line - len, "%llu log %s lost: the log could not take more%s\n",
+	                        (unsigned long long)count, count == 1 ? "message was" : "messages were",
+	                        log_is_json() ? "\"}" : "");
 	if (outlet_write(outlet, line, len))
 		return true;
 	atomic_fetch_add(&outlet->dropped_unreported, count);
@@ -203,40 +177,123 @@ static void write_reported(const char *text, size_t len)
 		(void)outlet_write(outlet, text, len);
 }
 
-void log_vline(enum log_level level, const char *fmt, va_list args)
+/* A message may hold what a client sent: it must not begin lines of its own or steer a terminal. */
+static void clean(char *text, size_t len)
 {
-	if (!log_is_on(level))
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+		if ((c < 0x20 && c != '\t') || c == 0x7f)
+			text[i] = '?';
+	}
+}
+
+/* message has room for one more byte behind it and LOGLINE_PREFIX_MAX in front. */
+static void write_text(enum log_level level, char *message, size_t len, struct span details)
+{
+	char prefix[LOGLINE_PREFIX_MAX];
+	size_t prefix_len = put_prefix(prefix, level, true);
+
+	memcpy(message - prefix_len, prefix, prefix_len);
+	message[len] = '\n';
+	write_reported(message - prefix_len, prefix_len + len + 1);
+	if (details.len > 0)
+		write_reported(details.at, details.len);
+}
+
+static void write_json(enum log_level level, struct span message, struct span details)
+{
+	char on_stack[LINE_ON_STACK];
+	size_t size = LOGLINE_PREFIX_MAX + (message.len + details.len) * LOGLINE_ESCAPED_MAX + 32;
+	char *line = size <= sizeof on_stack ? on_stack : xmalloc(size);
+	size_t len = put_prefix(line, level, true);
+
+	len += logline_put_escaped(line + len, message.at, message.len);
+	if (details.len > 0) {
+		const char *name = level >= LOG_ERROR ? "\",\"exception\":\"" : "\",\"details\":\"";
+		memcpy(line + len, name, strlen(name));
+		len += strlen(name);
+		len += logline_put_escaped(line + len, details.at, details.len);
+	}
+	memcpy(line + len, "\"}\n", 3);
+	write_reported(line, len + 3);
+	if (line != on_stack)
+		free(line);
+}
+
+/* True when somebody else writes the line. */
+static bool hand_over(enum log_level level, struct span message, struct span details)
+{
+	const struct log_sink *sink = &log_state.sink;
+
+	if (sink->take == NULL || level < sink->level)
+		return false;
+	return sink->take(sink->context, level, message, details);
+}
+
+/* Not of lines that somebody else writes: he counts them. */
+static void note(enum log_level level, struct span details)
+{
+	if (log_state.watch.note != NULL)
+		log_state.watch.note(log_state.watch.context, level, details.len > 0);
+}
+
+void log_vreport(enum log_level level, struct span details, const char *fmt, va_list args)
+{
+	if (!log_is_on(level)) {
+		note(level, details);
 		return;
+	}
 	int saved = errno;
 	char on_stack[LINE_ON_STACK];
 	char *line = on_stack;
-	size_t size = sizeof on_stack;
-	size_t prefix = put_prefix(line, level, true);
+	size_t size = sizeof on_stack - LOGLINE_PREFIX_MAX;
 
 	va_list again;
 	va_copy(again, args);
-	int wanted = vsnprintf(line + prefix, size - prefix, fmt, args);
+	int wanted = vsnprintf(line + LOGLINE_PREFIX_MAX, size, fmt, args);
 	size_t len = wanted > 0 ? (size_t)wanted : 0;
-	if (len >= size - prefix) {
-		size = prefix + len + 1;
-		line = xmalloc(size);
-		memcpy(line, on_stack, prefix);
-		(void)vsnprintf(line + prefix, size - prefix, fmt, again);
+	if (len >= size) {
+		size = len + 1;
+		line = xmalloc(LOGLINE_PREFIX_MAX + size);
+		(void)vsnprintf(line + LOGLINE_PREFIX_MAX, size, fmt, again);
 	}
 	va_end(again);
 
-	/* A message may hold what a client sent: it must not begin lines of its own or steer a terminal. */
-	for (size_t i = prefix; i < prefix + len; i++) {
-		unsigned char c = (unsigned char)line[i];
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
-			line[i] = '?';
+	char *message = line + LOGLINE_PREFIX_MAX;
+	clean(message, len);
+	if (!hand_over(level, span_of(message, len), details)) {
+		note(level, details);
+		if (is_on_here(level) && log_is_json())
+			write_json(level, span_of(message, len), details);
+		else if (is_on_here(level))
+			write_text(level, message, len, details);
 	}
-	/* In place of the terminator, for which there is room. */
-	line[prefix + len] = '\n';
-	write_reported(line, prefix + len + 1);
 	if (line != on_stack)
 		free(line);
 	errno = saved;
+}
+
+void log_report(enum log_level level, struct span details, const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	log_vreport(level, details, fmt, args);
+	va_end(args);
+}
+
+void log_traceback(const char *what, const char *text)
+{
+	size_t len = strlen(text);
+	bool is_whole = len == 0 || text[len - 1] == '\n';
+	char *lines = is_whole ? NULL : xasprintf("%s\n", text);
+
+	log_report(LOG_ERROR, span_from_str(is_whole ? text : lines), "%s", what);
+	free(lines);
+}
+
+void log_vline(enum log_level level, const char *fmt, va_list args)
+{
+	log_vreport(level, SPAN_NONE, fmt, args);
 }
 
 void log_line(enum log_level level, const char *fmt, ...)
@@ -245,6 +302,20 @@ void log_line(enum log_level level, const char *fmt, ...)
 	va_start(args, fmt);
 	log_vline(level, fmt, args);
 	va_end(args);
+}
+
+void log_plain(enum log_level level, struct span message)
+{
+	int saved = errno;
+	char *line = xmalloc(LOGLINE_PREFIX_MAX + message.len + 1);
+
+	memcpy(line + LOGLINE_PREFIX_MAX, message.at, message.len);
+	if (is_on_here(level) && log_is_json())
+		write_json(level, message, SPAN_NONE);
+	else if (is_on_here(level))
+		write_text(level, line + LOGLINE_PREFIX_MAX, message.len, SPAN_NONE);
+	free(line);
+	errno = saved;
 }
 
 void log_raw(const char *text, size_t len)
@@ -256,10 +327,18 @@ void log_raw(const char *text, size_t len)
 
 void log_signal_safe(const char *text)
 {
-	char line[PREFIX_MAX + 512];
+	char line[LOGLINE_PREFIX_MAX + 512 * LOGLINE_ESCAPED_MAX + 4];
 	size_t len = put_prefix(line, LOG_CRITICAL, false);
-	for (; *text != '\0' && len < sizeof line - 1; text++)
-		line[len++] = (unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text;
+	size_t text_len = MIN(strlen(text), (size_t)512);
+	if (log_is_json()) {
+		len += logline_put_escaped(line + len, text, text_len);
+		memcpy(line + len, "\"}", 2);
+		len += 2;
+	} else {
+		memcpy(line + len, text, text_len);
+		clean(line + len, text_len);
+		len += text_len;
+	}
 	line[len++] = '\n';
 	if (log_state.outlet.fd >= 0)
 		(void)outlet_write(&log_state.outlet, line, len);

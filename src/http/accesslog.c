@@ -26,6 +26,11 @@ struct accesslog *accesslog_new(const char *format, struct err *err)
 	return log;
 }
 
+void accesslog_set_json(struct accesslog *log, bool is_json)
+{
+	log->is_json = is_json;
+}
+
 void accesslog_free(struct accesslog *log)
 {
 	if (log == NULL)
@@ -71,34 +76,40 @@ static uint64_t number_of(int atom, const struct accesslog_entry *entry)
 	}
 }
 
-/* The user of Basic authentication; false when there is none. gunicorn: glogging.py _get_user(). */
-static bool add_user(struct buf *line, struct span credentials)
+struct span accesslog_find_field(const struct http_request *request, enum http_field_id id)
 {
+	for (size_t i = 0; request != NULL && i < request->field_count; i++)
+		if (request->fields[i].id == id)
+			return request->fields[i].value;
+	return SPAN_NONE;
+}
+
+/* gunicorn: glogging.py _get_user() */
+struct span accesslog_find_user(const struct http_request *request, char user[ACCESSLOG_USER_MAX])
+{
+	struct span credentials = accesslog_find_field(request, HTTP_FIELD_AUTHORIZATION);
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	char user[192];
 	size_t len = 0;
 	unsigned bits = 0, bit_count = 0;
 
 	if (credentials.len < 6 || strncasecmp(credentials.at, "basic ", 6) != 0)
-		return false;
+		return SPAN_NONE;
 	struct span text = span_trim(span_of(credentials.at + 6, credentials.len - 6), " \t");
-	for (size_t i = 0; i < text.len && len < sizeof(user); i++) {
+	for (size_t i = 0; i < text.len && len < ACCESSLOG_USER_MAX; i++) {
 		const char *letter = memchr(alphabet, text.at[i], 64);
 		if (letter == NULL)
-			return false;
+			return SPAN_NONE;
 		bits = (bits << 6 | (unsigned)(letter - alphabet)) & 0xffff;
 		bit_count += 6;
 		if (bit_count < 8)
 			continue;
 		bit_count -= 8;
 		char byte = (char)(unsigned char)(bits >> bit_count & 0xff);
-		if (byte == ':') {
-			http_write_safe(span_of(user, len), line);
-			return len > 0;
-		}
+		if (byte == ':')
+			return len > 0 ? span_of(user, len) : SPAN_NONE;
 		user[len++] = byte;
 	}
-	return false; /* no colon: a secret, perhaps, but no user */
+	return SPAN_NONE; /* no colon: a secret, perhaps, but no user */
 }
 
 /* The value of the last "Name: value\r\n" line of that name. */
@@ -121,14 +132,6 @@ static struct span find_request_field(const struct http_request *request, struct
 	for (size_t i = request != NULL ? request->field_count : 0; i > 0; i--)
 		if (span_equals_nocase(request->fields[i - 1].name, name))
 			return request->fields[i - 1].value;
-	return SPAN_NONE;
-}
-
-static struct span find_request_field_id(const struct http_request *request, enum http_field_id id)
-{
-	for (size_t i = 0; request != NULL && i < request->field_count; i++)
-		if (request->fields[i].id == id)
-			return request->fields[i].value;
 	return SPAN_NONE;
 }
 
@@ -168,6 +171,7 @@ static void add_status(struct buf *line, struct span status)
 /* Atoms of the request. False: none of them. */
 static bool add_request_value(int atom, const struct accesslog_entry *entry, struct buf *line)
 {
+	char user[ACCESSLOG_USER_MAX];
 	const struct http_request *request = entry->request;
 
 	switch (atom) {
@@ -187,34 +191,34 @@ static bool add_request_value(int atom, const struct accesslog_entry *entry, str
 		add_safe_or_dash(line, entry->protocol);
 		return true;
 	case 'f':
-		add_safe_or_dash(line, find_request_field_id(request, HTTP_FIELD_REFERER));
+		add_safe_or_dash(line, accesslog_find_field(request, HTTP_FIELD_REFERER));
 		return true;
 	case 'a':
-		add_safe_or_dash(line, find_request_field_id(request, HTTP_FIELD_USER_AGENT));
+		add_safe_or_dash(line, accesslog_find_field(request, HTTP_FIELD_USER_AGENT));
 		return true;
 	case 'u':
-		if (!add_user(line, find_request_field_id(request, HTTP_FIELD_AUTHORIZATION)))
-			buf_add_byte(line, '-');
+		add_safe_or_dash(line, accesslog_find_user(request, user));
 		return true;
 	default:
 		return false;
 	}
 }
 
+struct span accesslog_find_named(const struct accesslog_segment *segment, const struct accesslog_entry *entry)
+{
+	if (segment->atom == ATOM_REQUEST_FIELD)
+		return find_request_field(entry->request, segment->name);
+	if (segment->atom == ATOM_RESPONSE_FIELD)
+		return find_response_field(entry->response_fields, segment->name);
+	return entry->find_environ != NULL ? entry->find_environ(entry->context, segment->name) : SPAN_NONE;
+}
+
 /* Atoms {name}i, {name}o, {name}e. False: none of them. */
 static bool add_named_value(const struct accesslog_segment *segment, const struct accesslog_entry *entry, struct buf *line)
 {
-	struct span value = SPAN_NONE;
-
-	if (segment->atom == ATOM_REQUEST_FIELD)
-		value = find_request_field(entry->request, segment->name);
-	else if (segment->atom == ATOM_RESPONSE_FIELD)
-		value = find_response_field(entry->response_fields, segment->name);
-	else if (segment->atom != ATOM_ENVIRON)
+	if (segment->atom != ATOM_REQUEST_FIELD && segment->atom != ATOM_RESPONSE_FIELD && segment->atom != ATOM_ENVIRON)
 		return false;
-	else if (entry->find_environ != NULL)
-		value = entry->find_environ(entry->context, segment->name);
-	add_safe_or_dash(line, value);
+	add_safe_or_dash(line, accesslog_find_named(segment, entry));
 	return true;
 }
 
@@ -261,6 +265,10 @@ static void add_value(struct accesslog *log, const struct accesslog_segment *seg
 void accesslog_write(struct accesslog *log, const struct accesslog_entry *entry, struct buf *line)
 {
 	buf_reserve(line, LINE_USUAL);
+	if (log->is_json) {
+		accesslog_write_json(log, entry, line);
+		return;
+	}
 	for (size_t i = 0; i < log->segment_count; i++) {
 		const struct accesslog_segment *segment = &log->segments[i];
 		buf_add_span(line, segment->literal);

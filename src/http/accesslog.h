@@ -37,6 +37,8 @@ struct accesslog_entry {
 
 /* NULL and a sentence when the format is broken (as Python's % would find it). */
 struct accesslog *accesslog_new(const char *format, struct err *err);
+/* One JSON object a line, with fixed fields and the {name}i, {name}o and {name}e of the format. */
+void accesslog_set_json(struct accesslog *log, bool is_json);
 void accesslog_free(struct accesslog *log);
 /*
  * Appends one line with its newline. In values '"' becomes \" as gunicorn does it; control bytes, and bytes that are no

@@ -9,6 +9,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/span.h"
+#include "http/accesslog.h"
+
+enum { ACCESSLOG_USER_MAX = 192 };
 
 /* Letters stand for themselves; these for the rest. */
 enum accesslog_atom {
@@ -35,6 +38,7 @@ struct accesslog {
 	char *format; /* owned; the segments point into it */
 	struct accesslog_segment *segments;
 	size_t segment_count;
+	bool is_json;
 	/* The text of atom t for one second. */
 	bool has_time;
 	time_t time_of_text;
@@ -46,6 +50,15 @@ struct accesslog {
 bool accesslog_is_number(int atom);
 /* Fills segments from format. 0, or -EINVAL and a sentence as Python's % says it. */
 int accesslog_compile(struct accesslog *log, struct err *err);
+
+/* What is not there is the empty span with at == NULL. */
+struct span accesslog_find_field(const struct http_request *request, enum http_field_id id);
+/* {name}i, {name}o, {name}e */
+struct span accesslog_find_named(const struct accesslog_segment *segment, const struct accesslog_entry *entry);
+/* The user of Basic authentication, decoded into `user`. */
+struct span accesslog_find_user(const struct http_request *request, char user[ACCESSLOG_USER_MAX]);
+/* accessjson.c: the line as an object. */
+void accesslog_write_json(const struct accesslog *log, const struct accesslog_entry *entry, struct buf *line);
 
 /* accessfit.c: appends a number by one of the conversions d i u o x X e E f F g G, not yet fit to the width. */
 void accesslog_add_number(const struct accesslog_segment *segment, uint64_t number, struct buf *line);

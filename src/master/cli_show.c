@@ -80,7 +80,6 @@ void cli_log_config(const struct settings *settings, const char *file_json)
 		buf_addf(&text, "  %s: %s\n", lines[i].name, lines[i].value);
 		free(lines[i].value);
 	}
-	log_debug("Current configuration:");
-	log_raw(text.data, text.len);
+	log_report(LOG_DEBUG, buf_span(&text), "Current configuration:");
 	buf_release(&text);
 }

@@ -22,7 +22,7 @@ static int fork_and_leave(struct err *err)
 	return 0;
 }
 
-int daemon_detach(struct err *err)
+int daemon_detach(bool keeps_stdio, struct err *err)
 {
 	int error = fork_and_leave(err);
 
@@ -39,8 +39,9 @@ int daemon_detach(struct err *err)
 
 	if (null_fd < 0)
 		return err_set_errno(err, -errno, "can't open /dev/null");
+	/* gunicorn: util.py daemonize(), what is kept is kept unless it is a terminal. */
 	for (int fd = 0; fd <= 2; fd++)
-		if (dup2(null_fd, fd) < 0)
+		if ((fd == 0 || !keeps_stdio || isatty(fd)) && dup2(null_fd, fd) < 0)
 			return err_set_errno(err, -errno, "can't redirect fd %d", fd);
 	if (null_fd > 2)
 		(void)close(null_fd);

@@ -193,6 +193,7 @@ static void start_service(struct template *template)
 	if (settings->daemon && !master->is_detached && !upgrade_is_second(master)) {
 		warn_of_daemon();
 		master->wants_detach = true;
+		master->keeps_stdio = settings->enable_stdio_inheritance;
 		master_stop(master, true, EXIT_OK, NULL);
 		return;
 	}
@@ -202,6 +203,7 @@ static void start_service(struct template *template)
 		return;
 	}
 	master->is_up = true;
+	logrelay_hold(master, settings);
 	cli_log_config(settings, template->values_json);
 	log_info("Starting gunwale %s", PACKAGE_VERSION);
 	setup_say_warnings(settings);

@@ -28,19 +28,11 @@ static bool is_of_start(uint32_t hook)
 	return hook == HOOK_on_starting || hook == HOOK_when_ready || hook == HOOK_nworkers_changed || hook == HOOK_pre_fork;
 }
 
-static void say(const char *text)
-{
-	char *lines = xasprintf("%s\n", text);
-
-	if (text[0] != '\0')
-		log_raw(lines, strlen(lines));
-	free(lines);
-}
-
 /* The file asks for the end of the server, and for this exit code. */
 static void on_exit_asked(struct master *master, const char *name, int exit_code, const char *text)
 {
-	say(text);
+	if (text[0] != '\0')
+		log_error("%s", text);
 	log_warning("The %s hook called sys.exit(%d): the server ends", name, exit_code);
 	if (!stop_is_on(&master->stop))
 		master_stop(master, !master->has_served, exit_code, NULL);
@@ -52,14 +44,15 @@ void hooks_on_failed(struct master *master, uint32_t hook, int exit_code, const 
 {
 	const char *name = hook < HOOK_MAX ? names[hook] : "unknown";
 	char reason[64];
+	char what[64];
 
 	/* gunicorn runs pre_exec in the process that becomes the new master: only that one ends. */
 	if (exit_code >= 0 && hook != HOOK_pre_exec) {
 		on_exit_asked(master, name, exit_code, text);
 		return;
 	}
-	log_error("Exception in %s hook", name);
-	say(text);
+	(void)snprintf(what, sizeof(what), "Exception in %s hook", name);
+	log_traceback(what, text);
 	/* gunicorn would die of it at any time; a service that is up has more to lose than a hook. */
 	if (master->has_served || !is_of_start(hook) || stop_is_on(&master->stop))
 		return;

@@ -16,7 +16,7 @@
 #include "shared/exits.h"
 
 static int serve(struct cli *cli, const struct strlist *activated, const struct inherited *inherited, bool is_detached,
-                 bool *ret_wants_detach)
+                 bool *ret_wants_detach, bool *ret_keeps_stdio)
 {
 	/* Large, and one per process: static storage, not the stack. */
 	static struct master master;
@@ -34,6 +34,7 @@ static int serve(struct cli *cli, const struct strlist *activated, const struct 
 		exit_code = master_run(&master);
 	}
 	*ret_wants_detach = master.wants_detach;
+	*ret_keeps_stdio = master.keeps_stdio;
 	master_release(&master);
 	return exit_code;
 }
@@ -44,7 +45,7 @@ int main(int argc, char **argv)
 	struct strlist activated;
 	struct inherited inherited;
 	struct err err = ERR_NONE;
-	bool wants_detach = false;
+	bool wants_detach = false, keeps_stdio = false;
 	int exit_code = EXIT_OK;
 
 	check_set_last_words(log_signal_safe);
@@ -59,14 +60,14 @@ int main(int argc, char **argv)
 	}
 	if (cli_parse(&cli, argc, argv, getenv("GUNICORN_CMD_ARGS"), getenv("GUNWALE_CMD_ARGS"), &exit_code) != 0)
 		goto out;
-	exit_code = serve(&cli, &activated, &inherited, false, &wants_detach);
+	exit_code = serve(&cli, &activated, &inherited, false, &wants_detach, &keeps_stdio);
 	if (wants_detach) {
-		if (daemon_detach(&err) != 0) {
+		if (daemon_detach(keeps_stdio, &err) != 0) {
 			cli_print_error(&err, stderr);
 			exit_code = EXIT_CONFIG;
 			goto out;
 		}
-		exit_code = serve(&cli, &activated, &inherited, true, &wants_detach);
+		exit_code = serve(&cli, &activated, &inherited, true, &wants_detach, &keeps_stdio);
 	}
 	if (exit_code == EXIT_DELEGATE)
 		exit_code = delegate_run(&cli, &activated);

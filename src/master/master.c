@@ -37,6 +37,8 @@ int master_init(struct master *master, const struct cli *cli, const struct strli
 	master->started_ms = clock_ms();
 	list_init(&master->templates);
 	notify_init(&master->notify);
+	logrelay_init(&master->logrelay);
+	statsd_init(&master->statsd);
 	pool_init(&master->pool);
 	/* Environment defaults are checked with the rest, once the configuration is known. */
 	if (settings_init(&master->settings, false, err) != 0)
@@ -94,10 +96,24 @@ void master_release(struct master *master)
 	pool_release(&master->pool);
 	spawn_release(&master->spawn);
 	notify_release(&master->notify);
+	statsd_release(&master->statsd);
 	board_release(&master->board);
 	settings_release(&master->settings);
 	free(master->pidfile);
 	memset(master, 0, sizeof(*master));
+}
+
+/* Before the last template leaves, which may have to log it; gunicorn's on_exit hook comes later, too. */
+static void say_goodbye(struct master *master)
+{
+	bool is_error = master->stop.reason[0] != '\0';
+
+	if (!master->is_up || master->wants_detach || master->has_said_goodbye)
+		return;
+	master->has_said_goodbye = true;
+	log_line(is_error ? LOG_ERROR : LOG_INFO, "Shutting down: %s", master_name(master));
+	if (is_error)
+		log_error("Reason: %s", master->stop.reason);
 }
 
 int master_run(struct master *master)
@@ -111,14 +127,10 @@ int master_run(struct master *master)
 	master_update(master);
 	(void)uv_run(&master->loop, UV_RUN_DEFAULT);
 	pidfile_remove(master->pidfile);
-	if (master->is_up && !master->wants_detach) {
-		bool is_error = master->stop.reason[0] != '\0';
-
-		log_line(is_error ? LOG_ERROR : LOG_INFO, "Shutting down: %s", master_name(master));
-		if (is_error)
-			log_error("Reason: %s", master->stop.reason);
+	say_goodbye(master);
+	logrelay_finish(master);
+	if (master->is_up && !master->wants_detach)
 		status_write_last(master);
-	}
 	notify_hand_over(master);
 	return master->stop.exit_code;
 }
@@ -161,6 +173,7 @@ static void carry_out_stop(struct master *master, enum stop_do what)
 		workers_kill_all(master);
 		break;
 	case STOP_DO_DISMISS:
+		say_goodbye(master);
 		dismiss_templates(master);
 		break;
 	case STOP_DO_FINISH:
@@ -232,6 +245,7 @@ static void arm_timer(struct master *master, uint64_t now_ms)
 	next_ms = sooner(next_ms, master->stop.kill_ms);
 	next_ms = sooner(next_ms, master->status.next_ms);
 	next_ms = sooner(next_ms, notify_next_ms(&master->notify));
+	next_ms = sooner(next_ms, statsd_next_ms(&master->statsd));
 	if (master->settings.timeout > 0 && pool_count(&master->pool, SLOT_SERVING) > 0)
 		next_ms = sooner(next_ms, master->watch_ms);
 	if (next_ms == 0) {
@@ -273,6 +287,7 @@ void master_update(struct master *master)
 	}
 	status_on_time(master, now_ms);
 	notify_on_time(master, now_ms);
+	statsd_on_time(master, now_ms);
 	arm_timer(master, now_ms);
 	master->is_updating = false;
 }

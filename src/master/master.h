@@ -13,11 +13,13 @@
 #include "master/cli.h"
 #include "master/inherit.h"
 #include "master/listeners.h"
+#include "master/logrelay.h"
 #include "master/notify.h"
 #include "master/obituary.h"
 #include "master/pool.h"
 #include "master/reload.h"
 #include "master/spawn.h"
+#include "master/statsd.h"
 #include "master/status.h"
 #include "master/stop.h"
 #include "master/upgrade.h"
@@ -53,6 +55,8 @@ struct master {
 	struct status status;
 	struct notify notify;
 	struct codewatch *code;       /* --reload; NULL before a worker has told what to watch */
+	struct logrelay logrelay;
+	struct statsd statsd;
 	char *pidfile;                /* that we wrote */
 	uint64_t started_ms;
 	uint64_t watch_ms;            /* when to look at the heartbeats next */
@@ -64,7 +68,9 @@ struct master {
 	bool is_check;                /* only --check-config */
 	bool is_detached;             /* runs as the daemon already */
 	bool wants_detach;            /* ended so that main.c can detach and run again */
+	bool keeps_stdio;             /* with it: enable_stdio_inheritance */
 	bool has_served;              /* a worker was ready once */
+	bool has_said_goodbye;        /* "Shutting down" was logged */
 	bool is_updating;             /* master_update() is on the stack */
 	bool has_inherited;           /* the old master's sockets are in `listeners` */
 	bool is_loop_ready;

@@ -114,6 +114,16 @@ int peer_send(struct peer *peer, const struct message *message)
 	return error;
 }
 
+void peer_drain(struct peer *peer)
+{
+	struct message message;
+
+	while (peer != NULL && !peer->is_closed && link_receive(&peer->link, peer->direction, &message) > 0) {
+		peer->on_message(peer->owner, &message);
+		message_release(&message);
+	}
+}
+
 void peer_close(struct peer **peer)
 {
 	struct peer *gone = *peer;

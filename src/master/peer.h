@@ -22,6 +22,8 @@ struct peer *peer_new(uv_loop_t *loop, int fd, enum message_direction direction,
                       peer_end_fn on_end, void *owner);
 /* Sends or queues; see link_send(). A NULL peer gives -EPIPE. */
 int peer_send(struct peer *peer, const struct message *message);
+/* Takes what has come already, after the peer ended; its end is not reported. Harmless for NULL. */
+void peer_drain(struct peer *peer);
 /* Closes at once, frees when libuv allows. Sets *peer to NULL; harmless when it is. No callback comes any more. */
 void peer_close(struct peer **peer);
 

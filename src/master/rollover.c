@@ -74,6 +74,9 @@ static void adopt(struct master *master, struct template *template)
 	master->pool.not_before_ms = 0;
 	master->pool.young_deaths = 0;
 	master->replace_ms = 0;
+	logrelay_update(master);
+	if (template->statsd_fd >= 0 || template->role == ROLE_CANDIDATE)
+		statsd_use(master, template);
 	atomic_store_explicit(&master->board.head->generation, template->generation, memory_order_relaxed);
 }
 
@@ -287,9 +290,7 @@ void rollover_on_failed(struct template *template, int exit_code, const char *te
 		rollover_fail(master, why);
 	else
 		log_error("The template could not be replaced: %s", why);
-	log_raw(text, strlen(text));
-	if (text[0] != '\0' && text[strlen(text) - 1] != '\n')
-		log_raw("\n", 1);
+	log_traceback("The template said:", text);
 }
 
 static void plan_replacement(struct master *master, bool is_before_ready)

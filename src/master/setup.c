@@ -30,6 +30,7 @@ int setup_log(const struct settings *settings, struct err *err)
 	/* gunicorn: glogging.py setup(), an unknown level is info. */
 	if (!log_level_from_name(settings->loglevel, &level))
 		level = LOG_INFO;
+	log_set_json(settings->log_format == LOG_FORMAT_JSON);
 	if (log_open(settings->errorlog, level, &why) == 0)
 		return 0;
 	return err_set(err, -EACCES, "Error: '%s' isn't writable [%s]", settings->errorlog, why.text);

@@ -31,6 +31,7 @@ static void free_template(struct template *template)
 	list_remove(&template->link);
 	listeners_release(&template->listeners, upgrade_owns_sockets(template->master));
 	settings_release(&template->settings);
+	fd_close(&template->statsd_fd);
 	template_moves_free(template->moves);
 	free(template->values_json);
 	free(template);
@@ -55,6 +56,20 @@ static bool try_step(struct template *template, enum template_event event)
 	return true;
 }
 
+/* A candidate's is used when its generation takes over. */
+static void take_statsd(struct template *template, struct message *message)
+{
+	struct master *master = template->master;
+
+	if (message->fd_count == 0)
+		return;
+	fd_close(&template->statsd_fd);
+	template->statsd_fd = message->fds[0];
+	message->fds[0] = FD_NONE;
+	if (master->pool.generation == 0 || master->pool.generation == template->generation)
+		statsd_use(master, template);
+}
+
 static void on_message(void *owner, struct message *message)
 {
 	struct template *template = owner;
@@ -71,7 +86,23 @@ static void on_message(void *owner, struct message *message)
 			rollover_on_failed(template, (int)message->failed.exit_code, message->failed.text);
 		break;
 	case MESSAGE_loaded:
+		if (!template->has_logger_answer) {
+			template->has_logger_answer = true;
+			logrelay_update(template->master);
+		}
 		(void)try_step(template, TEMPLATE_EVENT_LOADED);
+		break;
+	case MESSAGE_logger:
+		template->has_logger_answer = true;
+		template->has_logger = message->logger.is_python != 0;
+		template->logger_level = (enum log_level)MIN(message->logger.level, (uint32_t)LOG_CRITICAL);
+		logrelay_update(template->master);
+		break;
+	case MESSAGE_logged:
+		logrelay_done(template->master, template, message->logged.serial);
+		break;
+	case MESSAGE_statsd:
+		take_statsd(template, message);
 		break;
 	case MESSAGE_forked:
 		workers_on_forked(template->master, message->forked.slot, message->forked.serial, (pid_t)message->forked.pid);
@@ -176,6 +207,7 @@ struct template *templates_start(struct master *master, enum template_role role,
 	}
 	template = xcalloc(1, sizeof(*template));
 	template->master = master;
+	template->statsd_fd = FD_NONE;
 	template->moves = template_moves_new();
 	template->role = role;
 	template->generation = generation;
@@ -376,6 +408,9 @@ bool templates_on_exit(struct master *master, pid_t pid, int status)
 
 		if (template->pid != pid)
 			continue;
+		/* Its last words may still be on the way, such as which lines it has logged. */
+		peer_drain(template->peer);
+		logrelay_template_gone(master, template);
 
 		enum template_action action =
 			template_step(template->moves, TEMPLATE_EVENT_EXITED, DISMISSED_MS, clock_ms());

@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "master/listeners.h"
 #include "master/peer.h"
 #include "master/template.h"
@@ -40,6 +41,10 @@ struct template {
 	bool has_threads;             /* of server hooks: is dismissed at the end of the server only */
 	bool has_closed;              /* its listening sockets, long before its end */
 	bool has_failed;              /* said so; the reaping is no news then */
+	bool has_logger;              /* its Python logger writes the log */
+	bool has_logger_answer;       /* it said whether that is so */
+	enum log_level logger_level;  /* from where on */
+	int statsd_fd;                /* connected to statsd_host; owned; FD_NONE: none */
 	int bind_tries;
 	uint64_t retry_ms;            /* when to try to bind again; 0: not waiting */
 };

@@ -18,7 +18,7 @@
 static int import_from(PyObject *path, const char *python_dir)
 {
 	/* All of them now: a worker that has dropped its privileges may not be able to read our directory any more. */
-	static const char *const modules[] = { "gunwale.template", "gunwale.life", "gunwale.reqhooks" };
+	static const char *const modules[] = { "gunwale.template", "gunwale.life", "gunwale.logchoice", "gunwale.reqhooks" };
 	PyObject *directory = PyUnicode_DecodeFSDefault(python_dir);
 	int result = -1;
 

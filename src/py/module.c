@@ -50,6 +50,29 @@ static PyObject *module_log_raw(PyObject *self ATTR_UNUSED, PyObject *args)
 	Py_RETURN_NONE;
 }
 
+static PyObject *module_access_raw(PyObject *self ATTR_UNUSED, PyObject *args)
+{
+	Py_buffer text;
+
+	if (!PyArg_ParseTuple(args, "s*", &text))
+		return NULL;
+	if (calls.write_access != NULL)
+		calls.write_access(calls.context, span_of(text.buf, (size_t)text.len));
+	PyBuffer_Release(&text);
+	Py_RETURN_NONE;
+}
+
+static PyObject *module_statsd(PyObject *self ATTR_UNUSED, PyObject *args)
+{
+	const char *text;
+
+	if (!PyArg_ParseTuple(args, "s", &text))
+		return NULL;
+	if (calls.send_metric != NULL)
+		calls.send_metric(calls.context, text);
+	Py_RETURN_NONE;
+}
+
 static PyObject *module_log_is_on(PyObject *self ATTR_UNUSED, PyObject *args)
 {
 	int level;
@@ -235,6 +258,8 @@ static int add_signals(PyObject *module)
 static PyMethodDef methods[] = {
 	{ "log", module_log, METH_VARARGS, NULL },
 	{ "log_raw", module_log_raw, METH_VARARGS, NULL },
+	{ "access_raw", module_access_raw, METH_VARARGS, NULL },
+	{ "statsd", module_statsd, METH_VARARGS, NULL },
 	{ "log_is_on", module_log_is_on, METH_VARARGS, NULL },
 	{ "log_fd", module_log_fd, METH_NOARGS, NULL },
 	{ "drain", module_drain, METH_NOARGS, NULL },

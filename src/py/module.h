@@ -8,6 +8,8 @@
  *   worker_signals             ((number, action), ...) of signals.def
  *   log(level, text)           a line of the error log; levels as LOG_DEBUG ... LOG_CRITICAL
  *   log_raw(text)              text as it is, on the same fd
+ *   access_raw(text)           text as it is into the access log
+ *   statsd(text)               a metric, "NAME:VALUE|TYPE"; nothing without statsd_host
  *   log_is_on(level), log_fd()
  *   drain(), quit(exit_code)   what the worker's loop shall do; no effect in a template
  *   wake_fd()                  where signal.set_wakeup_fd() shall write; -1 in a template
@@ -21,6 +23,7 @@
 #define PY_MODULE_H
 
 #include "base/base.h"
+#include "base/span.h"
 
 /* What the module asks of the process around it. All run with the GIL held, on any thread. */
 struct module_calls {
@@ -31,6 +34,8 @@ struct module_calls {
 	void (*beat)(void *context);
 	uint64_t (*last_beat_ms)(void *context);
 	void (*reopen_logs)(void *context);
+	void (*write_access)(void *context, struct span text);
+	void (*send_metric)(void *context, const char *text);
 	void (*last_words)(void *context, const char *text);
 	void (*code_files)(void *context, uint64_t since_ms, const char *files);
 	void (*code_broken)(void *context, const char *why);

@@ -11,6 +11,8 @@
 
 #include "py/py.h"
 
+#include "py/pylog.h"
+
 static void add_str(struct buf *text, PyObject *str)
 {
 	Py_ssize_t len;
@@ -84,20 +86,33 @@ void pyerr_add_traceback(struct buf *text)
 
 void pyerr_log(enum log_level level, const char *fmt, ...)
 {
-	struct buf traceback = BUF_NONE;
+	struct buf traceback = BUF_NONE, message = BUF_NONE;
 	va_list args;
 
 	if (!PyErr_Occurred())
 		return;
-	if (!log_is_on(level)) {
-		PyErr_Clear();
-		return;
-	}
-	pyerr_add_traceback(&traceback);
 	va_start(args, fmt);
-	log_vline(level, fmt, args);
+	if (pylog_is_on(level)) {
+		PyObject *exception = py_error_take();
+		buf_vaddf(&message, fmt, args);
+		if (pylog_exception(level, buf_text(&message), exception)) {
+			Py_CLEAR(exception);
+			goto out;
+		}
+		va_end(args);
+		va_start(args, fmt);
+		py_error_put(exception);
+	}
+	/* The watcher of the log wants to hear of it in any case. */
+	if (log_is_on(level))
+		pyerr_add_traceback(&traceback);
+	else
+		buf_add_byte(&traceback, '\n');
+	PyErr_Clear();
+	log_vreport(level, buf_span(&traceback), fmt, args);
+out:
 	va_end(args);
-	log_raw(traceback.data, traceback.len);
+	buf_release(&message);
 	buf_release(&traceback);
 }
 

@@ -18,7 +18,8 @@ int reqhooks_init(struct reqhooks *hooks, PyObject *worker)
 		is_wanted = PyObject_CallMethod(module, "is_wanted", NULL);
 	if (is_wanted == NULL)
 		goto out;
-	result = PyObject_IsTrue(is_wanted);
+	hooks->access = PyObject_GetAttrString(module, "access");
+	result = hooks->access != NULL ? PyObject_IsTrue(is_wanted) : -1;
 	if (result > 0) {
 		hooks->begin = PyObject_GetAttrString(module, "begin");
 		hooks->end = PyObject_GetAttrString(module, "end");
@@ -34,6 +35,7 @@ void reqhooks_release(struct reqhooks *hooks)
 {
 	Py_CLEAR(hooks->begin);
 	Py_CLEAR(hooks->end);
+	Py_CLEAR(hooks->access);
 }
 
 static PyObject *list_headers(const struct http_request *request)
@@ -83,6 +85,28 @@ int reqhooks_end(const struct reqhooks *hooks, PyObject *req, PyObject *environ_
 		                               (unsigned long long)body_bytes,
 		                               reply->response.is_chunked ? Py_True : Py_False,
 		                               reply->response.keep_alive ? Py_False : Py_True);
+	Py_XDECREF(status);
+	Py_XDECREF(fields);
+	Py_XDECREF(answer);
+	return answer != NULL ? 0 : -1;
+}
+
+int reqhooks_access(const struct reqhooks *hooks, PyObject *logger, PyObject *req, PyObject *environ_dict,
+                    const struct http_request *request, struct reply *reply, uint64_t body_bytes, uint64_t duration_us)
+{
+	PyObject *headers = req == NULL ? list_headers(request) : py_ref(Py_None), *status = NULL, *fields = NULL, *answer = NULL;
+
+	if (headers == NULL)
+		return -1;
+	status = py_latin1(buf_span(&reply->status));
+	fields = py_latin1(buf_span(&reply->fields));
+	if (status != NULL && fields != NULL)
+		answer = PyObject_CallFunction(hooks->access, "OOOOOOOKOOK", hooks->worker, logger, req != NULL ? req : Py_None, headers,
+		                               environ_dict, status, fields, (unsigned long long)body_bytes,
+		                               reply->response.is_chunked ? Py_True : Py_False,
+		                               reply->response.keep_alive ? Py_False : Py_True,
+		                               (unsigned long long)duration_us);
+	Py_XDECREF(headers);
 	Py_XDECREF(status);
 	Py_XDECREF(fields);
 	Py_XDECREF(answer);

@@ -16,6 +16,7 @@ struct reqhooks {
 	PyObject *begin; /* NULL: the configuration file defines neither hook, nothing is ever called */
 	PyObject *end;
 	PyObject *worker; /* borrowed: the object that hooks know as `worker` */
+	PyObject *access;
 	uint64_t count;
 };
 
@@ -28,5 +29,11 @@ PyObject *reqhooks_begin(struct reqhooks *hooks, PyObject *environ_dict, const s
 /* When the response is over. 0, or -1 with an exception. */
 int reqhooks_end(const struct reqhooks *hooks, PyObject *req, PyObject *environ_dict, struct reply *reply,
                  uint64_t body_bytes);
+/*
+ * One line by the logger's access(). req may be NULL: the logger gets one made for it. Works without hooks. 0, or -1 with an
+ * exception.
+ */
+int reqhooks_access(const struct reqhooks *hooks, PyObject *logger, PyObject *req, PyObject *environ_dict,
+                    const struct http_request *request, struct reply *reply, uint64_t body_bytes, uint64_t duration_us);
 
 #endif

@@ -111,6 +111,9 @@ struct setting {
 
 extern const struct setting setting_rows[S_MAX];
 
+/* The words of log_format. */
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
 /* Groups, in the order of --help and the manual. */
 enum setting_group {
 	GROUP_CONFIG,

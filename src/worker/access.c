@@ -2,17 +2,20 @@
 /*
  * access.c - the access log of a worker.
  *
- * Called by record.c at the end of each request. Must never wait: a stuck log reader is no reason to stop serving.
+ * Called by record.c at the end of each request. Writes nothing itself.
  */
 #include "base/base.h"
 
 #include "worker/access.h"
 
-int access_init(struct access *access, const char *format, struct err *err)
+int access_init(struct access *access, const char *format, bool is_json, struct err *err)
 {
 	*access = (struct access){ .format = NULL };
 	access->format = accesslog_new(format, err);
-	return access->format != NULL ? 0 : -EINVAL;
+	if (access->format == NULL)
+		return -EINVAL;
+	accesslog_set_json(access->format, is_json);
+	return 0;
 }
 
 void access_release(struct access *access)
@@ -22,9 +25,9 @@ void access_release(struct access *access)
 	buf_release(&access->line);
 }
 
-bool access_write(struct access *access, struct outlet *outlet, const struct accesslog_entry *entry)
+struct span access_render(struct access *access, const struct accesslog_entry *entry)
 {
 	buf_clear(&access->line);
 	accesslog_write(access->format, entry, &access->line);
-	return outlet_write(outlet, access->line.data, access->line.len);
+	return buf_span(&access->line);
 }

@@ -8,7 +8,6 @@
 #include "base/base.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/outlet.h"
 #include "http/accesslog.h"
 
 struct access {
@@ -17,9 +16,9 @@ struct access {
 };
 
 /* Compiles the format. 0 or -EINVAL with a sentence. */
-int access_init(struct access *access, const char *format, struct err *err);
+int access_init(struct access *access, const char *format, bool is_json, struct err *err);
 void access_release(struct access *access);
-/* One line; never waits. False when the reader is stuck and the line was dropped. */
-bool access_write(struct access *access, struct outlet *outlet, const struct accesslog_entry *entry);
+/* One line with its newline; valid until the next one. */
+struct span access_render(struct access *access, const struct accesslog_entry *entry);
 
 #endif

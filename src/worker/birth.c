@@ -49,6 +49,7 @@ static struct worker *new_worker(struct template *self, struct message *message)
 	worker->listen_count = self->listen_count;
 	worker->access_log = logs_have_access(&self->settings) ? &self->access_log : NULL;
 	worker->tls = self->tls;
+	worker->metrics = &self->metrics;
 	worker->wake_fd = worker->wake_write_fd = FD_NONE;
 	link_init(&worker->link, message->fd_count > 0 ? message->fds[0] : FD_NONE);
 	if (message->fd_count > 0)

@@ -50,6 +50,7 @@ int logs_open(const struct settings *settings, struct outlet *access_log, struct
 
 	if (settings->loglevel == NULL || !log_level_from_name(settings->loglevel, &level))
 		level = LOG_INFO; /* gunicorn: an unknown name means info */
+	log_set_json(settings->log_format == LOG_FORMAT_JSON);
 	int result = log_open(path, level, err);
 	if (result != 0)
 		return result;

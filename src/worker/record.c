@@ -2,7 +2,7 @@
 /*
  * record.c - what is left of a response when it is over.
  *
- * Called by exchange.c. Reads everything, changes nothing but counters.
+ * Called by exchange.c. Reads everything, changes nothing but counters. Python is called only where the access log is a Python logger's.
  */
 #include "base/base.h"
 
@@ -10,6 +10,8 @@
 
 #include "base/clock.h"
 #include "py/environ.h"
+#include "py/pyerr.h"
+#include "py/pylog.h"
 
 static struct span find_environ(void *context, struct span name)
 {
@@ -18,7 +20,7 @@ static struct span find_environ(void *context, struct span name)
 	return exchange->environ != NULL ? environ_find(exchange->environ, name) : SPAN_NONE;
 }
 
-static void log_access(struct exchange *exchange)
+static void log_access(struct exchange *exchange, uint64_t duration_us)
 {
 	struct conn *conn = exchange->conn;
 	struct service *service = conn->service;
@@ -36,15 +38,26 @@ static void log_access(struct exchange *exchange)
 		.path = exchange->environ != NULL ? environ_path(exchange->environ) : conn->request.path,
 		.status = buf_span(&exchange->reply.status),
 		.body_bytes = exchange->body_bytes,
-		.duration_us = clock_us() - exchange->started_us,
+		.duration_us = duration_us,
 		.wall = clock_wall(),
 		.pid = (long)getpid(),
 		.response_fields = buf_span(&exchange->reply.fields),
 		.find_environ = find_environ,
 		.context = exchange,
 	};
-	if (!access_write(&service->access, service->worker->access_log, &entry))
-		SERVICE_COUNT(service, log_dropped_total, 1);
+	worker_write_access(service->worker, access_render(&service->access, &entry));
+}
+
+/* A logger of the user's writes the access log. */
+static void log_access_by_python(struct exchange *exchange, uint64_t duration_us)
+{
+	struct service *service = exchange->conn->service;
+
+	if (exchange->environ == NULL)
+		return;
+	if (reqhooks_access(&service->hooks, pylog_access(), exchange->req, exchange->environ, &exchange->conn->request,
+	                    &exchange->reply, exchange->body_bytes, duration_us) < 0)
+		pyerr_log(LOG_ERROR, "Exception in the logger's access()");
 }
 
 static void count_status(struct service *service, int status)
@@ -69,7 +82,16 @@ static void count_status(struct service *service, int status)
 
 void record_response(struct exchange *exchange)
 {
-	log_access(exchange);
+	struct service *service = exchange->conn->service;
+	uint64_t duration_us = clock_us() - exchange->started_us;
+
+	if (UNLIKELY(pylog_access() != NULL))
+		log_access_by_python(exchange, duration_us);
+	else
+		log_access(exchange, duration_us);
+	/* Else the logger has sent them. */
+	if (UNLIKELY(service->worker->metrics->is_on) && !pylog_sends_metrics())
+		metrics_send_request(service->worker->metrics, exchange->reply.response.status, duration_us);
 	if (exchange->reply.is_head_sent)
 		count_status(exchange->conn->service, exchange->reply.response.status);
 }

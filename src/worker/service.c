@@ -163,7 +163,8 @@ int service_init(struct service *service, struct worker *worker, struct err *err
 	if (code < 0)
 		return err_set_errno(err, code, "cannot make an epoll set");
 	if (worker->access_log != NULL) {
-		code = access_init(&service->access, service->settings->access_log_format, err);
+		code = access_init(&service->access, service->settings->access_log_format,
+		                   service->settings->log_format == LOG_FORMAT_JSON, err);
 		if (code < 0)
 			return code;
 	}

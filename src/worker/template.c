@@ -21,6 +21,7 @@
 #include "shared/worker_class.h"
 #include "worker/birth.h"
 #include "worker/logs.h"
+#include "worker/templatelog.h"
 #include "worker/tls.h"
 
 enum purpose { PURPOSE_SERVE, PURPOSE_CHECK }; /* of the message `go` */
@@ -29,6 +30,7 @@ int template_init(struct template *self, int link_fd, int board_fd)
 {
 	memset(self, 0, sizeof(*self));
 	self->access_log = (struct outlet)OUTLET_CLOSED;
+	self->metrics.fd = FD_NONE;
 	self->master_pid = getppid();
 	link_init(&self->link, link_fd);
 	return board_attach(&self->board, board_fd);
@@ -162,7 +164,8 @@ static int prepare(struct template *self, const struct message_go *go, char **re
 		return EXIT_CONFIG;
 	}
 	title_set(NULL, "gunwale: template [%s]", self->name);
-	return TEMPLATE_STAYS;
+	free(*ret_text);
+	return templatelog_open(self, ret_text);
 }
 
 static int go(struct template *self, struct message *message)
@@ -188,6 +191,8 @@ static int go(struct template *self, struct message *message)
 	free(text);
 	text = NULL;
 	code = boot_call_template("load", &text, "(i)", (int)message->go.purpose);
+	if (code == TEMPLATE_STAYS && message->go.purpose != PURPOSE_CHECK)
+		templatelog_update(self);
 out:
 	if (code != TEMPLATE_STAYS) {
 		template_fail(self, code, text);
@@ -263,6 +268,7 @@ static int reopen_logs(struct template *self)
 	if (boot_call_template("reopen_logs", &text, "()") != TEMPLATE_STAYS)
 		log_error("Log files were not opened again: %s", text);
 	free(text);
+	templatelog_update(self);
 	return TEMPLATE_STAYS;
 }
 
@@ -288,6 +294,8 @@ static int step(struct template *self, struct message *message)
 		return run_hook(self, message);
 	case MESSAGE_reopen_logs:
 		return reopen_logs(self);
+	case MESSAGE_log_line:
+		return templatelog_relay(self, &message->log_line);
 	case MESSAGE_stop_listening:
 		close_listeners(self);
 		return TEMPLATE_STAYS;

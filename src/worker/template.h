@@ -9,6 +9,7 @@
 #include "base/outlet.h"
 #include "shared/board.h"
 #include "shared/link.h"
+#include "shared/metrics.h"
 #include "shared/settings.h"
 
 struct tls_context;
@@ -25,6 +26,8 @@ struct template {
 	size_t listen_count;
 	struct outlet access_log; /* owned; closed when there is none */
 	struct tls_context *tls;  /* owned; NULL: plain */
+	struct metrics metrics;   /* owned; off without statsd_host */
+	bool has_told_logger;     /* the master knows that a Python logger writes the log */
 };
 
 /* Keeps the fds of link and board. 0, or -errno when board_fd is no board of ours. */

@@ -22,6 +22,7 @@
 #include "py/boot.h"
 #include "py/module.h"
 #include "py/pyerr.h"
+#include "py/pylog.h"
 #include "shared/exits.h"
 #include "shared/worker_class.h"
 #include "worker/agent.h"
@@ -132,6 +133,20 @@ static void call_reopen_logs(void *context)
 
 	if (logs_reopen(worker->settings, worker->access_log, &err) != 0)
 		log_error("Log files were not opened again: %s", err.text);
+	pylog_update();
+}
+
+static void call_write_access(void *context, struct span text)
+{
+	struct worker *worker = context;
+
+	if (worker->access_log != NULL)
+		worker_write_access(worker, text);
+}
+
+static void call_send_metric(void *context, const char *text)
+{
+	metrics_send(((const struct worker *)context)->metrics, text);
 }
 
 static void call_last_words(void *context, const char *text)
@@ -175,6 +190,8 @@ static void connect_python(struct worker *worker)
 		.last_words = call_last_words,
 		.code_files = call_code_files,
 		.code_broken = call_code_broken,
+		.write_access = call_write_access,
+		.send_metric = call_send_metric,
 		.context = worker,
 	};
 
@@ -267,6 +284,8 @@ static int boot_user(struct worker *worker)
 		code = boot_worker_step("load", worker->proxy);
 	if (code >= 0)
 		return code;
+	/* The application, or post_worker_init, may have put handlers of its own onto the loggers. */
+	pylog_update();
 	worker->app = boot_worker_app(worker->proxy);
 	return worker->app != NULL ? -1 : EXIT_APP_LOAD;
 }
@@ -346,9 +365,44 @@ static void take_signal_exception(struct worker *worker)
 	call_quit(worker, EXIT_UNHANDLED);
 }
 
+/* Lines of the error log that nobody took, into the count that the status file shows. */
+static void count_dropped(struct worker *worker)
+{
+	uint64_t total = log_dropped_total();
+	uint64_t more = total - worker->error_lines_dropped;
+
+	if (LIKELY(more == 0))
+		return;
+	worker->error_lines_dropped = total;
+	atomic_store_explicit(&worker->line->log_dropped_total,
+	                      atomic_load_explicit(&worker->line->log_dropped_total, memory_order_relaxed) + more,
+	                      memory_order_relaxed);
+}
+
+void worker_write_access(struct worker *worker, struct span line)
+{
+	struct outlet *outlet = worker->access_log;
+
+	if (UNLIKELY(!outlet_write(outlet, line.at, line.len))) {
+		atomic_store_explicit(&worker->line->log_dropped_total,
+		                      atomic_load_explicit(&worker->line->log_dropped_total, memory_order_relaxed) + 1,
+		                      memory_order_relaxed);
+		return;
+	}
+	uint64_t lost = atomic_load_explicit(&outlet->dropped_unreported, memory_order_relaxed);
+	if (LIKELY(lost == 0))
+		return;
+	/* In the error log: a line of another form would be a nuisance to whoever reads the access log. */
+	lost = outlet_take_dropped(outlet);
+	if (lost > 0)
+		log_warning("%llu access log %s lost: the access log could not take more", (unsigned long long)lost,
+		            lost == 1 ? "line was" : "lines were");
+}
+
 enum worker_order worker_tick(struct worker *worker)
 {
 	worker_beat(worker);
+	count_dropped(worker);
 	if (UNLIKELY(PyErr_CheckSignals() != 0))
 		take_signal_exception(worker);
 	if (UNLIKELY(worker->order != WORKER_SERVE && !worker->has_said_leaving)) {

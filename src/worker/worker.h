@@ -12,6 +12,7 @@
 #include "base/outlet.h"
 #include "shared/board.h"
 #include "shared/link.h"
+#include "shared/metrics.h"
 #include "shared/settings.h"
 
 struct agent;
@@ -36,6 +37,7 @@ struct worker {
 	size_t listen_count;
 	struct outlet *access_log; /* borrowed from the template's memory; NULL: none. SIGUSR1 reopens it in worker_tick() */
 	const struct tls_context *tls; /* borrowed from the template's memory; NULL: plain */
+	const struct metrics *metrics; /* borrowed from the template's memory */
 	int wake_fd;               /* non-blocking; readable when a signal arrived: worker_woken(), then worker_tick() */
 	uint64_t request_limit;    /* 0: none */
 	bool has_asked_recycle;
@@ -48,6 +50,7 @@ struct worker {
 	int order;                 /* enum worker_order; only ever rises */
 	int exit_code;
 	bool has_said_leaving;
+	uint64_t error_lines_dropped; /* that are counted on the board */
 };
 
 /* The child side of the fork: never returns. The GIL is held, Python's after-fork work is done. Takes worker->link. */
@@ -62,6 +65,8 @@ void worker_ready(struct worker *worker);
 enum worker_order worker_tick(struct worker *worker);
 /* Empties wake_fd after poll found it readable. Any state of the GIL. */
 void worker_woken(struct worker *worker);
+/* A whole line into the access log, which there is; never waits. What is lost is counted, and told when it flows again. */
+void worker_write_access(struct worker *worker, struct span line);
 /* A sign of life alone; any thread, no GIL needed. For waits inside a request whose slowness is the client's. */
 void worker_beat(struct worker *worker);
 /*

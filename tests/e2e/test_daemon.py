@@ -61,3 +61,23 @@ def test_winch_stops_the_workers_and_hup_brings_them_back(server, daemon):
     with RawClient(server.address) as client:
         assert client.request().body == b"hello"
     assert parent_of(daemon) != 0
+
+
+def test_a_daemon_keeps_its_output_when_it_shall(server):
+    """--enable-stdio-inheritance: what is no terminal stays. Without it the access log on stdout goes nowhere."""
+    server.spawn(["-b", "unix:socket", "--daemon", "--pid", "run.pid", "-R", "--access-logfile", "-", "basic:app"])
+    server.address = str(server.folder / "socket")
+    assert server.process.wait(20 * SLOW) == 0
+    wait_until(server.can_connect, 20 * SLOW)
+    wait_until((server.folder / "run.pid").exists, 20 * SLOW)
+    daemon = int(server.read("run.pid"))
+    session = os.getsid(daemon)
+    try:
+        assert server.get("/").code == 200
+        wait_until(lambda: '"GET / HTTP/1.1" 200' in server.out_path.read_text())
+        server.wait_log("Booting worker")
+        fds = open_fds(daemon)
+        assert fds[0] == "/dev/null" and fds[1] == str(server.out_path) and fds[2] == str(server.log_path)
+    finally:
+        os.kill(daemon, signal.SIGTERM)
+        wait_until(lambda: not [pid for pid in processes_of_session(session) if is_alive(pid)], 15 * SLOW)

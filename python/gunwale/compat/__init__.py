@@ -27,6 +27,8 @@ _FILES = {
     "gunicorn.http.errors": "http_errors.py",
     "gunicorn.http.message": "http_message.py",
     "gunicorn.http.wsgi": "http_wsgi.py",
+    "gunicorn.instrument": "folder.py",
+    "gunicorn.instrument.statsd": "statsd.py",
     "gunicorn.util": "util.py",
     "gunicorn.workers": "folder.py",
     "gunicorn.workers.base": "workers.py",
@@ -35,7 +37,7 @@ _FILES = {
     "gunicorn.workers.gthread": "workers.py",
     "gunicorn.workers.sync": "workers.py",
 }
-_PACKAGES = frozenset({"gunicorn", "gunicorn.http", "gunicorn.workers"})
+_PACKAGES = frozenset({"gunicorn", "gunicorn.http", "gunicorn.instrument", "gunicorn.workers"})
 
 
 def _is_ours(module):
