@@ -107,7 +107,10 @@ class _Signals:
             self._reopen()
 
     def _reopen(self):
-        applog.reopen_files()
+        try:
+            self.worker.log.reopen_files()
+        except Exception:
+            self.worker.log.exception("Log files were not opened again")
         _gunwale.reopen_logs()
 
     def ignore(self, _number, _frame):
