@@ -90,8 +90,15 @@ def _take_over_headers(environ, headers):
         environ[key] = value
 
 
+def _bytes(text):
+    return str(text).encode("latin-1", "replace")
+
+
 def begin(worker, environ, headers, number):
-    """Runs pre_request. Returns the Request for end(). Exceptions become a 500, as in gunicorn."""
+    """
+    Runs pre_request. Returns the Request for end(), and the header fields as bytes when the hook has changed them. Exceptions
+    become a 500, as in gunicorn.
+    """
     req = Request(worker.cfg, environ, headers, number)
     before = list(req.headers)
     try:
@@ -103,9 +110,10 @@ def begin(worker, environ, headers, number):
         except Exception:
             worker.log.exception("Exception in post_request hook")
         raise
-    if req.headers != before:
-        _take_over_headers(environ, req.headers)
-    return req
+    if req.headers == before:
+        return req, None
+    _take_over_headers(environ, req.headers)
+    return req, tuple((_bytes(name), _bytes(value)) for name, value in req.headers)
 
 
 def end(worker, req, environ, status, fields, sent, is_chunked, must_close):

@@ -116,6 +116,8 @@ void http_request_release(struct http_request *request);
  */
 enum http_result http_request_parse(struct http_request *request, const struct http_policy *policy, char *data, size_t len);
 void http_request_rebase(struct http_request *request, const char *old_data, const char *new_data);
+/* Adds a field to a parsed request; the bytes are borrowed. What was made of the fields before stays as it is. */
+void http_request_put_field(struct http_request *request, struct span name, struct span value);
 /* First field of that name (any case), or NULL. */
 const struct http_field *http_request_find(const struct http_request *request, const char *name);
 /* Append gunicorn's str(exception) for the log line ("Invalid request from ip=...: CAUSE"), its text for the error page. */

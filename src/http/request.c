@@ -42,6 +42,11 @@ struct http_field *http_request_add_field(struct http_request *request)
 	return &request->fields[request->field_count++];
 }
 
+void http_request_put_field(struct http_request *request, struct span name, struct span value)
+{
+	*http_request_add_field(request) = (struct http_field){ .name = name, .value = value, .id = http_field_id(name) };
+}
+
 static void rebase_span(struct span *span, uintptr_t old_data, size_t size, const char *new_data)
 {
 	uintptr_t at = (uintptr_t)span->at;

@@ -54,19 +54,45 @@ static PyObject *list_headers(const struct http_request *request)
 	return headers;
 }
 
-PyObject *reqhooks_begin(struct reqhooks *hooks, PyObject *environ_dict, const struct http_request *request,
-                         bool *ret_must_close)
+/* What the access log shows. `fields` was made by ourselves: a tuple of pairs of bytes. */
+static void replace_fields(struct http_request *request, PyObject *fields)
 {
-	PyObject *headers = list_headers(request), *req = NULL, *flag = NULL;
+	const Py_ssize_t count = PyTuple_GET_SIZE(fields);
+
+	request->field_count = 0;
+	for (Py_ssize_t i = 0; i < count; i++) {
+		PyObject *pair = PyTuple_GET_ITEM(fields, i);
+		PyObject *name = PyTuple_GET_ITEM(pair, 0), *value = PyTuple_GET_ITEM(pair, 1);
+
+		http_request_put_field(request, span_of(PyBytes_AS_STRING(name), (size_t)PyBytes_GET_SIZE(name)),
+		                       span_of(PyBytes_AS_STRING(value), (size_t)PyBytes_GET_SIZE(value)));
+	}
+}
+
+PyObject *reqhooks_begin(struct reqhooks *hooks, PyObject *environ_dict, struct http_request *request, bool *ret_must_close,
+                         PyObject **ret_fields)
+{
+	PyObject *headers = list_headers(request), *answer = NULL, *req = NULL, *fields = NULL, *flag = NULL;
 
 	*ret_must_close = false;
+	*ret_fields = NULL;
 	if (headers == NULL)
 		return NULL;
-	req = PyObject_CallFunction(hooks->begin, "OOOK", hooks->worker, environ_dict, headers,
-	                            (unsigned long long)++hooks->count);
+	answer = PyObject_CallFunction(hooks->begin, "OOOK", hooks->worker, environ_dict, headers,
+	                               (unsigned long long)++hooks->count);
 	Py_DECREF(headers);
-	if (req == NULL)
+	if (answer == NULL)
 		return NULL;
+	if (!PyArg_ParseTuple(answer, "OO", &req, &fields)) {
+		Py_DECREF(answer);
+		return NULL;
+	}
+	Py_INCREF(req);
+	if (fields != Py_None) {
+		*ret_fields = py_ref(fields);
+		replace_fields(request, fields);
+	}
+	Py_DECREF(answer);
 	flag = PyObject_GetAttrString(req, "must_close");
 	*ret_must_close = flag != NULL && PyObject_IsTrue(flag) == 1;
 	Py_XDECREF(flag);

@@ -23,9 +23,12 @@ struct reqhooks {
 /* 0, or -1 with an exception. */
 int reqhooks_init(struct reqhooks *hooks, PyObject *worker);
 void reqhooks_release(struct reqhooks *hooks);
-/* Before the application is called; may change environ. The `req` object, or NULL with an exception. */
-PyObject *reqhooks_begin(struct reqhooks *hooks, PyObject *environ_dict, const struct http_request *request,
-                         bool *ret_must_close);
+/*
+ * Before the application is called; may change environ, and the request's fields: their bytes are in *ret_fields then, which
+ * must live as long as the request (a new reference, else NULL). The `req` object, or NULL with an exception.
+ */
+PyObject *reqhooks_begin(struct reqhooks *hooks, PyObject *environ_dict, struct http_request *request, bool *ret_must_close,
+                         PyObject **ret_fields);
 /* When the response is over. 0, or -1 with an exception. */
 int reqhooks_end(const struct reqhooks *hooks, PyObject *req, PyObject *environ_dict, struct reply *reply,
                  uint64_t body_bytes);

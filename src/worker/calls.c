@@ -98,7 +98,7 @@ int calls_pre_request(struct exchange *exchange)
 		return 0;
 	if (!enter(exchange))
 		return -1;
-	exchange->req = reqhooks_begin(&service->hooks, exchange->environ, &conn->request, &must_close);
+	exchange->req = reqhooks_begin(&service->hooks, exchange->environ, &conn->request, &must_close, &exchange->fields);
 	leave(exchange);
 	conn->must_close = conn->must_close || must_close;
 	return exchange->req != NULL ? 0 : -1;

@@ -91,6 +91,10 @@ static void release_objects(struct exchange *exchange)
 	Py_CLEAR(exchange->socket);
 	Py_CLEAR(exchange->environ);
 	Py_CLEAR(exchange->req);
+	/* Nothing may point there any more. */
+	if (UNLIKELY(exchange->fields != NULL))
+		exchange->conn->request.field_count = 0;
+	Py_CLEAR(exchange->fields);
 	Py_CLEAR(exchange->ahead);
 	Py_CLEAR(exchange->context);
 }

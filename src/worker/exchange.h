@@ -31,6 +31,7 @@ struct exchange {
 	PyObject *environ;
 	PyObject *req;     /* of pre_request and post_request; NULL: no such hook, or it failed */
 	PyObject *ahead;   /* a piece of the answer that waits for the output; NULL: none */
+	PyObject *fields;  /* what the request's fields point into when pre_request has changed them */
 	PyObject *context; /* contextvars.Context: suspended responses do not see each other's */
 	uint64_t started_us;
 	uint64_t remaining;  /* of the application's Content-Length */

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """pre_request and post_request: what they see, what they may change, what their failures do."""
 
+from rawclient import wait_until
+from server import SLOW
+
 CONF = """
     def pre_request(worker, req):
         if req.query == "refuse":
@@ -25,6 +28,17 @@ def test_both_hooks_see_the_request_and_its_answer(server):
 def test_headers_added_by_pre_request_reach_the_application(server):
     server.start(conf=CONF)
     assert server.get("/environ", headers={"X-Own": "1"}).json()["HTTP_X_ADDED"] == "by the hook"
+
+
+def test_headers_added_by_pre_request_reach_the_access_log(server):
+    args = ["--access-logfile", "access", "--access-logformat", "log %({x-added}i)s %({x-own}i)s %(a)s"]
+    server.start(conf=CONF, args=args)
+    with server.raw() as client:
+        for number in range(3):
+            body = b"x" * number * 100_000  # the buffer that the fields stand in moves
+            client.request("POST", "/echo", headers={"X-Own": str(number), "User-Agent": "me"}, body=body)
+            line = f"log by the hook {number} me\n"
+            wait_until(lambda: line in server.read("access"), 15 * SLOW, what=line)  # noqa: B023
 
 
 def test_exception_in_pre_request_is_500(server):
