@@ -52,6 +52,7 @@ class _Patient:
 
 class _Client:
     take = None
+    tls = None
 
     def recv(self, size, flags=0):
         if not flags & socket.MSG_PEEK:
@@ -97,15 +98,48 @@ for _name in TAKING:
     setattr(_Client, _name, _taking(_name))
 
 
+class _Encrypted:
+    """What an ssl.SSLSocket tells of the other side. Reading and writing is the server's alone: `take` refuses."""
+
+    def getpeercert(self, binary_form=False):
+        """The client's certificate, as SSLSocket gives it: None when it showed none."""
+        der = self.tls[0]
+        return der if der is None or binary_form else _decode(der)
+
+    def version(self):
+        return self.tls[1]
+
+    def cipher(self):
+        return self.tls[2]
+
+    def selected_alpn_protocol(self):
+        return self.tls[3]
+
+
+def _decode(der):
+    """The dictionary that Python's ssl module makes of a certificate; it reads only files."""
+    import ssl
+
+    memory = os.memfd_create("certificate", os.MFD_CLOEXEC)
+    try:
+        os.write(memory, ssl.DER_cert_to_PEM_cert(der).encode("ascii"))
+        return ssl._ssl._test_decode_cert(f"/proc/self/fd/{memory}")
+    finally:
+        os.close(memory)
+
+
 @functools.lru_cache(maxsize=None)
-def _class_for(base):
+def _class_for(base, is_encrypted):
     """Of what socket.socket is now: gevent replaces it."""
     bases = (_Client, _Patient, base) if issubclass(base, _socket.socket) else (_Client, base)
+    if is_encrypted:
+        bases = (_Encrypted, *bases)
     return type("ClientSocket", bases, {"__module__": __name__})
 
 
-def open_socket(fd, take):
-    sock = _class_for(socket.socket)(fileno=os.dup(fd))
+def open_socket(fd, take, tls):
+    sock = _class_for(socket.socket, tls is not None)(fileno=os.dup(fd))
     sock.setblocking(True)
+    sock.tls = tls
     sock.take = take
     return sock

@@ -37,7 +37,7 @@ static PyMethodDef take_def = { "take", take, METH_NOARGS, "The application take
 /* Borrowed, or NULL with an exception. */
 static PyObject *get_socket(struct clientsocket *self)
 {
-	PyObject *module, *function;
+	PyObject *module, *function, *tls;
 
 	if (self->socket != NULL)
 		return self->socket;
@@ -46,11 +46,13 @@ static PyObject *get_socket(struct clientsocket *self)
 		return NULL;
 	}
 	function = PyCFunction_New(&take_def, (PyObject *)self);
-	module = function != NULL ? PyImport_ImportModule("gunwale.clientsocket") : NULL;
+	tls = self->source->describe_tls != NULL ? self->source->describe_tls(self->source->context) : py_ref(Py_None);
+	module = function != NULL && tls != NULL ? PyImport_ImportModule("gunwale.clientsocket") : NULL;
 	/* The import may have let other threads run, which may have been here too. */
 	if (module != NULL && self->source != NULL && self->socket == NULL)
-		self->socket = PyObject_CallMethod(module, "open_socket", "iO", self->source->fd, function);
+		self->socket = PyObject_CallMethod(module, "open_socket", "iOO", self->source->fd, function, tls);
 	Py_XDECREF(module);
+	Py_XDECREF(tls);
 	Py_XDECREF(function);
 	if (self->socket == NULL && !PyErr_Occurred())
 		PyErr_SetString(PyExc_OSError, "gunicorn.socket used after the request ended");

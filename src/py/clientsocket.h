@@ -17,6 +17,8 @@ struct clientsocket_source {
 	 * 0, or -1 with an exception. May be called more than once.
 	 */
 	int (*take)(void *context);
+	/* NULL: not encrypted. Else what is known of the encryption, as clientsocket.py wants it: a new tuple, or NULL with an exception. */
+	PyObject *(*describe_tls)(void *context);
 	void *context;
 };
 

@@ -23,6 +23,7 @@
 #include "worker/push.h"
 #include "worker/record.h"
 #include "worker/respond.h"
+#include "worker/tls.h"
 
 enum {
 	SLICE_MS = 10, /* a response that never blocks gives way to others after that */
@@ -298,6 +299,13 @@ static int take_connection(void *context)
 	return 0;
 }
 
+static PyObject *describe_tls(void *context)
+{
+	const struct exchange *exchange = context;
+
+	return tls_describe(exchange->conn->tls);
+}
+
 static int prepare(struct exchange *exchange)
 {
 	struct conn *conn = exchange->conn;
@@ -322,6 +330,8 @@ static int prepare(struct exchange *exchange)
 	exchange->early_hints = early_hints_new(&exchange->reply);
 	exchange->socket_source =
 		(struct clientsocket_source){ .fd = conn->fd, .take = take_connection, .context = exchange };
+	if (conn->tls != NULL)
+		exchange->socket_source.describe_tls = describe_tls;
 	exchange->socket = clientsocket_new(&exchange->socket_source);
 	exchange->context = PyContext_CopyCurrent();
 	if (conn->proxy != NULL) {

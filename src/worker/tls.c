@@ -136,6 +136,11 @@ void tls_free(struct tls *tls)
 	free(tls);
 }
 
+const SSL *tls_get_ssl(const struct tls *tls)
+{
+	return tls->ssl;
+}
+
 /* ---- what went wrong ----------------------------------------------------------------------------------------------------- */
 
 static void note_fault(struct tls *tls)

@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include "base/err.h"
+#include "py/py.h"
 #include "shared/settings.h"
 
 #include <sys/types.h>
@@ -41,6 +42,11 @@ const char *tls_fault(const struct tls *tls);
 ssize_t tls_receive(struct tls *tls, void *into, size_t size);
 /* Nothing is left of what the kernel gave, and the last time it gave less than was asked for. */
 bool tls_is_emptied(const struct tls *tls);
+/*
+ * (certificate of the client in DER or None, version, (cipher, its version, bits), protocol chosen by ALPN or None): a new tuple,
+ * or NULL with an exception.
+ */
+PyObject *tls_describe(const struct tls *tls);
 bool tls_has_pending(const struct tls *tls);
 /* Takes bytes: what the kernel does not take is kept, encrypted; tls_flush() sends it. As wire_send(). */
 ssize_t tls_send(struct tls *tls, const struct iovec *parts, size_t part_count);

@@ -9,6 +9,8 @@
 #include "py/py.h"
 #include "worker/openssl.h"
 
+struct tls;
+
 struct tls_context {
 	SSL_CTX *ctx;
 	BIO_METHOD *bio_method;
@@ -18,5 +20,7 @@ struct tls_context {
 
 /* tls.c: how OpenSSL reaches the socket. NULL: no memory. */
 BIO_METHOD *tls_new_bio_method(void);
+/* tls.c: for tlspeer.c. */
+const SSL *tls_get_ssl(const struct tls *tls);
 
 #endif

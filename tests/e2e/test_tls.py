@@ -169,6 +169,14 @@ def test_requests_that_share_a_record_are_all_answered(shared, client_context):
             assert client.read_response().body == b"abc%03d" % number
 
 
+def test_interim_responses(shared, client_context):
+    with shared.raw(tls=client_context) as client:
+        client.send("POST /echo HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n")
+        assert client.read_head().code == 100
+        client.send("abc")
+        assert client.read_response().body == b"abc"
+
+
 def test_a_request_in_records_of_one_byte(shared, client_context):
     with shared.raw(tls=client_context) as client:
         for byte in b"POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n":
@@ -336,6 +344,39 @@ def test_client_certificates(server, needed, without, stranger):
         assert client.request().text == "hello" and client.sock.session_reused
 
 
+WHO = """
+import json
+def app(environ, start_response):
+    sock = environ["gunicorn.socket"]
+    shown = [sock.getpeercert(), (sock.getpeercert(True) or b"").hex(), sock.version(), sock.cipher(), sock.selected_alpn_protocol()]
+    try:
+        sock.sendall(b"plain")
+    except OSError as error:
+        shown.append(str(error))
+    start_response("200 OK", [])
+    return [json.dumps(shown).encode()]
+"""
+
+
+def test_the_application_is_told_who_the_client_is(server):
+    own = certs.authority()
+    server.write("who.py", WHO)
+    server.start("who:app", args=[*certs.tls_args(), "--ca-certs", own.cert, "--cert-reqs", "1"])
+    context = own.client_context("somebody")
+    context.set_alpn_protocols(["http/1.1"])
+    with server.raw(tls=context) as client:
+        for _ in range(2):
+            shown = client.request().json()
+            assert ["commonName", "somebody"] in [item[0] for item in shown[0]["subject"]]
+            assert bytes.fromhex(shown[1]) == ssl.PEM_cert_to_DER_cert((own.folder / "somebody.pem").read_text())
+            assert shown[2] == client.sock.version() and shown[3] == list(client.sock.cipher())
+            assert shown[4] == "http/1.1"
+            assert shown[5] == "gunicorn.socket cannot be read or written on a TLS connection"
+    with server.raw(tls=own.client_context()) as client:
+        shown = client.request().json()
+        assert shown[0] is None and shown[1] == "" and shown[4] is None
+
+
 # ---- configuration
 
 
@@ -419,7 +460,8 @@ def test_the_key_needs_to_be_readable_for_root_only(server, client_context, need
     shutil.copy(key, server.folder / "key.pem")
     (server.folder / "key.pem").chmod(0o600)
     server.copy_apps()
-    server.start(args=["--certfile", cert, "--keyfile", "key.pem", "--user", "nobody", "--group", "nogroup"])
+    # Preloaded: Python's own folder need not be readable for nobody.
+    server.start(args=["--certfile", cert, "--keyfile", "key.pem", "--user", "nobody", "--preload"])
     assert get(server, client_context).text == "hello"
     reload(server)
     assert get(server, client_context).text == "hello"
@@ -509,7 +551,10 @@ def hook(body):
 
 
 def test_the_hook_makes_the_context(server, client_context):
-    server.start(conf=hook("context.minimum_version = ssl.TLSVersion.TLSv1_3"), workers=2)
+    server.start(
+        conf=hook("assert config.is_ssl and config.ssl_options['certfile'] == certfile; context.minimum_version = ssl.TLSVersion.TLSv1_3"),
+        workers=2,
+    )
     with server.raw(tls=client_context) as client:
         assert client.sock.version() == "TLSv1.3"
         data = os.urandom(300000)
