@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hooks.c - what the master makes of a server hook that failed in the template.
+ * hooks.c - server hooks as the master sees them.
  *
- * Called by templates.c. Runs no hook: that is the template's work.
+ * Called by rollover.c, workers.c, templates.c and master.c. Runs no hook: that is the template's work.
  */
 #include "base/base.h"
 
@@ -22,6 +22,95 @@ static const char *const names[] = {
 #include "tables/hooks.def"
 #undef HOOK
 };
+
+/* ---- run, or kept ---- */
+
+struct waiting_hook {
+	struct list link;
+	uint32_t hook;
+	char *arguments;
+};
+
+void hooks_init(struct hooks *hooks)
+{
+	memset(hooks, 0, sizeof(*hooks));
+	list_init(&hooks->waiting);
+}
+
+static void remove_waiting(struct hooks *hooks, struct waiting_hook *waiting)
+{
+	list_remove(&waiting->link);
+	hooks->waiting_count--;
+	free(waiting->arguments);
+	free(waiting);
+}
+
+void hooks_release(struct hooks *hooks)
+{
+	/* A zeroed one was never begun. */
+	if (hooks->waiting.next == NULL)
+		return;
+	LIST_EACH(&hooks->waiting, it)
+	remove_waiting(hooks, LIST_ENTRY(it, struct waiting_hook, link));
+}
+
+static void keep(struct hooks *hooks, uint32_t hook, const char *arguments)
+{
+	struct waiting_hook *waiting;
+
+	if (hooks->waiting_count == HOOKS_WAITING_MAX) {
+		hooks->dropped_total++;
+		return;
+	}
+	waiting = xcalloc(1, sizeof(*waiting));
+	waiting->hook = hook;
+	waiting->arguments = xstrdup(arguments);
+	list_add_tail(&hooks->waiting, &waiting->link);
+	hooks->waiting_count++;
+}
+
+void hooks_run(struct master *master, uint32_t generation, uint32_t hook, const char *arguments)
+{
+	struct template *template = templates_ready_of(master, generation);
+
+	if (template == NULL)
+		template = templates_ready_of(master, master->pool.generation);
+	/* What waits goes first: it waits for this very template, and is sent the moment that it is ready. */
+	if (template != NULL)
+		templates_hook(template, hook, arguments);
+	else
+		keep(&master->hooks, hook, arguments);
+}
+
+void hooks_on_ready(struct master *master)
+{
+	struct hooks *hooks = &master->hooks;
+	struct template *template = templates_ready_of(master, master->pool.generation);
+
+	if (template == NULL)
+		return;
+	LIST_EACH(&hooks->waiting, it)
+	{
+		struct waiting_hook *waiting = LIST_ENTRY(it, struct waiting_hook, link);
+
+		templates_hook(template, waiting->hook, waiting->arguments);
+		remove_waiting(hooks, waiting);
+	}
+	if (hooks->dropped_total > 0)
+		log_warning("%llu calls of server hooks were dropped: no template was ready to run them",
+		            (unsigned long long)hooks->dropped_total);
+	hooks->dropped_total = 0;
+}
+
+void hooks_say_lost(const struct master *master)
+{
+	uint64_t lost = master->hooks.waiting_count + master->hooks.dropped_total;
+
+	if (lost > 0)
+		log_warning("%llu calls of server hooks never ran: the template had ended", (unsigned long long)lost);
+}
+
+/* ---- failures ---- */
 
 static bool is_of_start(uint32_t hook)
 {

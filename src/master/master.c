@@ -36,6 +36,7 @@ int master_init(struct master *master, const struct cli *cli, const struct strli
 	master->spawn.launch_fd = -1;
 	master->started_ms = clock_ms();
 	list_init(&master->templates);
+	hooks_init(&master->hooks);
 	notify_init(&master->notify);
 	logrelay_init(&master->logrelay);
 	statsd_init(&master->statsd);
@@ -94,6 +95,7 @@ void master_release(struct master *master)
 		free(master->handles[i]);
 	listeners_release(&master->listeners, upgrade_owns_sockets(master));
 	pool_release(&master->pool);
+	hooks_release(&master->hooks);
 	spawn_release(&master->spawn);
 	notify_release(&master->notify);
 	statsd_release(&master->statsd);
@@ -111,6 +113,7 @@ static void say_goodbye(struct master *master)
 	if (!master->is_up || master->wants_detach || master->has_said_goodbye)
 		return;
 	master->has_said_goodbye = true;
+	hooks_say_lost(master);
 	log_line(is_error ? LOG_ERROR : LOG_INFO, "Shutting down: %s", master_name(master));
 	if (is_error)
 		log_error("Reason: %s", master->stop.reason);

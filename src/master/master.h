@@ -11,6 +11,7 @@
 #include "base/base.h"
 #include "base/list.h"
 #include "master/cli.h"
+#include "master/hooks.h"
 #include "master/inherit.h"
 #include "master/listeners.h"
 #include "master/logrelay.h"
@@ -51,6 +52,7 @@ struct master {
 	struct listeners listeners;   /* of the pool's generation */
 	struct list templates;        /* struct template, oldest first */
 	struct worker_handle *handles[BOARD_SLOTS]; /* made on first use */
+	struct hooks hooks;
 	struct obituaries obituaries;
 	struct status status;
 	struct notify notify;

@@ -44,12 +44,12 @@ void rollover_fail(struct master *master, const char *reason)
 
 /* ---- commit: the generation becomes the pool's ---- */
 
-static void run_worker_count_hook(struct template *template, long now, long before)
+static void run_worker_count_hook(struct master *master, long now, long before)
 {
 	char *arguments = before < 0 ? xasprintf("{\"new\":%ld,\"old\":null}", now)
 				     : xasprintf("{\"new\":%ld,\"old\":%ld}", now, before);
 
-	templates_hook(template, HOOK_nworkers_changed, arguments);
+	hooks_run(master, master->pool.generation, HOOK_nworkers_changed, arguments);
 	free(arguments);
 }
 
@@ -60,7 +60,7 @@ void rollover_set_target(struct master *master, long target)
 	if (target == before)
 		return;
 	master->pool.target = target;
-	run_worker_count_hook(templates_of(master, master->pool.generation), target, before);
+	run_worker_count_hook(master, target, before);
 }
 
 static void adopt(struct master *master, struct template *template)
@@ -86,7 +86,7 @@ static void commit_first(struct template *template)
 
 	adopt(master, template);
 	setup_title(master);
-	run_worker_count_hook(template, master->pool.target, -1);
+	run_worker_count_hook(master, master->pool.target, -1);
 	templates_hook(template, HOOK_on_starting, "{}");
 	templates_hook(template, HOOK_when_ready, "{}");
 }
@@ -119,8 +119,9 @@ static void commit_candidate(struct master *master)
 		log_info("Listening at: %s", text);
 		free(text);
 	}
-	if (master->pool.target != before)
-		run_worker_count_hook(template, master->pool.target, before);
+	hooks_on_ready(master);
+	/* gunicorn: arbiter.py setup(), called whether or not the number is another one. */
+	run_worker_count_hook(master, master->pool.target, before);
 	templates_hook(template, HOOK_on_reload, "{}");
 	log_info("Generation %lu serves", (unsigned long)master->pool.generation);
 }
@@ -240,6 +241,7 @@ void rollover_on_loaded(struct template *template)
 		if (template->generation == master->pool.generation) {
 			master->pool.can_fork = true;
 			master->replaced_ms = clock_ms();
+			hooks_on_ready(master);
 			log_info("Template (pid:%ld) replaces the one that ended", (long)template->pid);
 		}
 		break;

@@ -281,7 +281,7 @@ static void bury(struct master *master, struct slot *slot, int status, bool was_
 
 	const struct obituary *obituary = obituary_write(master, slot, status, was_booting);
 
-	templates_hook(templates_of(master, facts.generation), HOOK_child_exit, arguments);
+	hooks_run(master, facts.generation, HOOK_child_exit, arguments);
 	free(arguments);
 	peer_close(&handle->peer);
 	procmem_close(&handle->procmem);

@@ -24,10 +24,25 @@ static int set_groups(uid_t uid, gid_t gid, struct err *err)
 	return 0;
 }
 
+/*
+ * Those of whoever started the server, most often root's, are not for its workers; gunicorn leaves them. Where the kernel does
+ * not let us (a container without the right to), they are the container's business.
+ */
+static int drop_groups(gid_t gid, struct err *err)
+{
+	if (setgroups(gid > 0 ? 1 : 0, &gid) != 0 && errno != EPERM)
+		return err_set_errno(err, -errno, "cannot drop the supplementary groups");
+	return 0;
+}
+
 int privs_drop(long uid, long gid, bool init_groups, struct err *err)
 {
 	if (init_groups && geteuid() == 0) {
 		int result = set_groups(uid > 0 ? (uid_t)uid : geteuid(), gid > 0 ? (gid_t)gid : getegid(), err);
+		if (result != 0)
+			return result;
+	} else if (uid > 0 && geteuid() == 0) {
+		int result = drop_groups(gid > 0 ? (gid_t)gid : 0, err);
 		if (result != 0)
 			return result;
 	}

@@ -9,8 +9,8 @@
 #include "base/err.h"
 
 /*
- * Group first, then user; -1 and 0 mean "leave", as does what we are already. Supplementary groups stay, or with init_groups
- * become those of the user. All threads of the process.
+ * Group first, then user; -1 and 0 mean "leave", as does what we are already. Root's supplementary groups go with the user: with
+ * init_groups those of the user take their place. All threads of the process.
  * For good: root's rights cannot come back. 0 or -errno with a sentence.
  */
 int privs_drop(long uid, long gid, bool init_groups, struct err *err);

@@ -6,6 +6,7 @@ import signal
 
 import pytest
 from rawclient import wait_until
+from server import SLOW
 
 pytestmark = pytest.mark.quick
 
@@ -72,3 +73,40 @@ def test_sys_exit_in_the_last_hook_gives_the_exit_code(server):
     server.start(conf=fail("on_exit(server)", "sys.exit(5)"))
     server.signal("TERM")
     server.wait_exit(5)
+
+
+def test_hooks_that_fall_due_while_the_template_is_replaced_run_in_the_next_one(server):
+    server.start(
+        workers=2,
+        conf="""
+        import os, time
+        while os.path.exists("hold") and not os.path.exists("go"):
+            time.sleep(0.01)
+        def note(text):
+            with open("notes", "a") as notes:
+                notes.write(text + "\\n")
+        def child_exit(server, worker):
+            note("child_exit %d" % worker.pid)
+        def nworkers_changed(server, new, old):
+            note("nworkers_changed %s %s" % (new, old))
+        """,
+    )
+    first, second = server.workers()
+    server.write("hold", "")
+    template = server.template()
+    server.signal("KILL", template)
+    server.wait_log(rf"Template \(pid:{template}\) was sent SIGKILL")
+    for worker in (second, first):
+        server.signal("KILL", worker)
+        server.wait_log(rf"Worker \(pid:{worker}\) was sent SIGKILL")
+    server.signal("TTIN")
+    server.wait_status(lambda status: status["workers_target"] == 3)
+    assert server.read("notes").splitlines() == ["nworkers_changed 2 None"]
+    server.write("go", "")
+    server.wait_workers(3)
+    wait_until(lambda: server.read("notes").count("\n") == 4, 15 * SLOW)
+    assert server.read("notes").splitlines()[1:] == [f"child_exit {second}", f"child_exit {first}", "nworkers_changed 3 2"]
+    server.signal("HUP")  # gunicorn sets the number again, whether or not it is another one
+    wait_until(lambda: "nworkers_changed 2 3" in server.read("notes").splitlines(), 15 * SLOW)
+    server.signal("HUP")
+    wait_until(lambda: "nworkers_changed 2 2" in server.read("notes").splitlines(), 15 * SLOW)

@@ -36,6 +36,21 @@ def test_workers_run_as_the_user_the_master_as_root(server, preload):
     assert facts["uid"] == NOBODY.pw_uid and facts["gid"] == NOBODY.pw_gid
 
 
+@pytest.mark.parametrize("initgroups", [False, True])
+def test_supplementary_groups_of_root_are_dropped(server, initgroups):
+    own = set(os.getgrouplist("nobody", NOBODY.pw_gid))
+    args = ["--user", "nobody", "--group", GROUP.gr_name, *(["--initgroups"] if initgroups else [])]
+    server.start(args=args, extra_groups=[0, 4, 24])
+    assert {0, 4, 24} <= ids(server.pid, "Groups")
+    (worker,) = server.workers()
+    assert ids(worker, "Groups") == (own if initgroups else {NOBODY.pw_gid})
+
+
+def test_without_a_user_the_groups_stay(server):
+    server.start(args=["--group", GROUP.gr_name], extra_groups=[0, 4])
+    assert ids(server.workers()[0], "Groups") == {0, 4}
+
+
 def test_numbers_are_taken_too(server):
     server.start(args=["--user", str(NOBODY.pw_uid), "--group", str(NOBODY.pw_gid)])
     assert server.get("/facts").json()["uid"] == NOBODY.pw_uid
