@@ -109,7 +109,7 @@ def _wants_errors(log, is_configured):
 def _wants_access(log, is_configured):
     has_access = applog.wants_access(log.cfg)
     if not _is_ours(log):
-        is_known = getattr(type(log).access, "__module__", None) in _KNOWN_MODULES
+        is_known = getattr(type(log).access, "__module__", None) in _KNOWN_MODULES and not sends_statsd_itself(log)
         return has_access or not is_known
     if not has_access:
         return False

@@ -61,6 +61,17 @@ class Setting:
         return f"<{type(self).__module__}.{self.name} object with value {self.value!r}>"
 
 
+def _parse_statsd(text):
+    """statsd_host as cfg shows it in gunicorn: a path or (host, port)."""
+    if not text:
+        return None
+    path = text.removeprefix("unix:").removeprefix("//")
+    if text.startswith("unix:") and not path.isdigit():
+        return path
+    host, _, port = text.rpartition(":") if "]:" in text or text.count(":") == 1 else (text, "", "")
+    return host.strip("[]") or "localhost", int(port or 8125)
+
+
 class Config:
     """server.cfg: every setting by its name, the objects of the configuration file where JSON cannot hold them."""
 
@@ -85,6 +96,8 @@ class Config:
     def __getattr__(self, name):
         if name in ("user", "group"):  # numbers for os.chown(), also where nothing is set
             return self.uid if name == "user" else self.gid
+        if name == "statsd_host":
+            return _parse_statsd(self.get(name))
         if name in _gunwale.settings:
             return self.get(name)
         if name in hooks.PARAMETERS:
