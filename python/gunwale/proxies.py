@@ -157,6 +157,11 @@ class Config:
     def is_ssl(self):
         return self.get("certfile") or self.get("keyfile")
 
+    @property
+    def ssl_options(self):
+        names = "keyfile certfile ssl_version cert_reqs ca_certs suppress_ragged_eofs do_handshake_on_connect ciphers"
+        return {name: self.get(name) for name in names.split()}
+
 
 class App:
     """server.app and worker.app: the application, once it is loaded."""
