@@ -7,6 +7,8 @@ import os
 import sys
 import traceback
 
+from gunwale import scripts
+
 
 class AppImportError(Exception):
     """The module loaded, but there is no application in it. Workers leave with 4."""
@@ -60,6 +62,8 @@ def _call_factory(factory, args, kwargs):
 
 def load(text):
     """The application callable. AppImportError, or whatever the import raised."""
+    if scripts.application is not None and text.startswith(scripts.PREFIX):
+        return scripts.application.wsgi()
     module_name, colon, expression = text.partition(":")
     if not colon:
         expression = "application"

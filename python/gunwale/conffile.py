@@ -10,7 +10,7 @@ import os
 import sys
 import traceback
 
-from gunwale import compat, hooks, slips
+from gunwale import compat, hooks, scripts, slips
 
 DEFAULT = "./gunicorn.conf.py"
 _CLASSES = ("worker_class", "logger_class")
@@ -67,6 +67,15 @@ def _run_module(name):
         return vars(importlib.import_module(name))
     except Exception as error:
         raise ConfigError(f"\nError: {error}") from error
+
+
+def _run_script(name):
+    try:
+        return scripts.run(name)
+    except (scripts.ScriptError, FileNotFoundError) as error:
+        raise ConfigError(f"\nError: {error}") from error
+    except Exception as error:
+        raise ConfigError(f"Failed to run script: {name}\n{traceback.format_exc()}".rstrip("\n")) from error
 
 
 def _get_source(module):
@@ -155,6 +164,9 @@ def read(location, names):
             return _to_object([])
         location = DEFAULT
     names = frozenset(names)
+    if location.startswith(scripts.PREFIX):
+        warnings[:] = []
+        return _take(names, _run_script(location[len(scripts.PREFIX):]))
     found = _run(location)
     text = _take(names, found)
     warnings[:] = slips.find(_get_source(found), found, names)

@@ -19,6 +19,9 @@ SERVER_SOFTWARE = f"{SERVER}/{_gunwale.version}"
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
 _FILES = {
     "gunicorn": "package.py",
+    "gunicorn.app": "folder.py",
+    "gunicorn.app.base": "app_base.py",
+    "gunicorn.app.wsgiapp": "app_wsgiapp.py",
     "gunicorn.arbiter": "arbiter.py",
     "gunicorn.config": "config.py",
     "gunicorn.errors": "errors.py",
@@ -37,7 +40,7 @@ _FILES = {
     "gunicorn.workers.gthread": "workers.py",
     "gunicorn.workers.sync": "workers.py",
 }
-_PACKAGES = frozenset({"gunicorn", "gunicorn.http", "gunicorn.instrument", "gunicorn.workers"})
+_PACKAGES = frozenset({"gunicorn", "gunicorn.app", "gunicorn.http", "gunicorn.instrument", "gunicorn.workers"})
 
 
 def _is_ours(module):
