@@ -183,7 +183,10 @@ WORDS = {
     "http_parser": [("'fast'", "fast"), ("'python'", "python")],
     "worker_class": [("'sync'", "sync"), ("'gunicorn.workers.sync.SyncWorker'", "gunicorn.workers.sync.SyncWorker")],
     "logger_class": [("'gunicorn.glogging.Logger'", "gunicorn.glogging.Logger")],
-    # These are looked at by --check-config as well.
+    # These are looked at by --check-config as well: with a certificate everything about TLS must fit (test_tls.py).
+    "certfile": [("None", "None")],
+    "keyfile": [("None", "None")],
+    "ciphers": [("None", "None"), ("'DEFAULT'", "DEFAULT")],
     "print_config": [("True", "True"), ("'false'", "False")],
 }
 

@@ -113,7 +113,7 @@ def test_what_is_not_there_is_an_import_error(server):
         "careful.py",
         """
         import importlib
-        for name in ("gunicorn.nothing", "gunicorn.app.base"):
+        for name in ("gunicorn.nothing", "gunicorn.app.pasterapp"):
             try:
                 importlib.import_module(name)
             except ModuleNotFoundError as error:
