@@ -20,7 +20,7 @@ from gunwale import life
 
 OLDEST = (24, 10)  # gunicorn 27: 24.10.1
 NEEDED = "gevent worker requires gevent 24.10.1 or higher"
-IDLE_MAX = 256
+IDLE_MAX = 500
 
 _state = {"is_patched": False}
 
@@ -30,6 +30,12 @@ def check():
     parts = re.findall(r"\d+", gevent.__version__)
     if tuple(int(part) for part in parts[:2]) < OLDEST:
         raise RuntimeError(f"{NEEDED}, this is {gevent.__version__}")
+
+
+def begin_worker():
+    """After the fork. A preloaded application may have used the hub already."""
+    patch()
+    gevent.reinit()
 
 
 def patch():

@@ -145,7 +145,7 @@ def post_fork(worker):
 def patch_for_gevent(_worker):
     from gunwale import geventloop  # only where gevent is
 
-    geventloop.patch()
+    geventloop.begin_worker()
 
 
 @_step

@@ -26,6 +26,7 @@ struct crew {
 	PyObject *object;     /* geventloop.Crew */
 	uint64_t until_ms;    /* no new turns in this round */
 	uint64_t timer_at_ms; /* the hub's timer fires */
+	bool has_due;         /* a deadline is over: what then happens may run code of the application */
 	bool is_over;
 	bool has_failed;
 };
@@ -75,7 +76,7 @@ static PyObject *woken(PyObject *self, PyObject *unused ATTR_UNUSED)
 	Py_RETURN_NONE;
 }
 
-/* look() -> None, or in how many milliseconds the timer shall fire: orders, events, deadlines. */
+/* look() -> None, or in how many milliseconds the timer shall fire: orders and events. */
 static PyObject *look(PyObject *self, PyObject *unused ATTR_UNUSED)
 {
 	struct crew *crew = get_crew(self);
@@ -93,9 +94,9 @@ static PyObject *look(PyObject *self, PyObject *unused ATTR_UNUSED)
 		Py_RETURN_NONE;
 	}
 	loop_take_events(service);
-	loop_expire(service);
 	loop_update_listeners(service);
-	wait_ms = service_next_ms(service, LOOP_BEAT_MS);
+	wait_ms = service_next_ms(service, loop_beat_ms(service));
+	crew->has_due = wait_ms == 0;
 	if (service->now_ms < crew->timer_at_ms && service->now_ms + (uint64_t)wait_ms >= crew->timer_at_ms)
 		Py_RETURN_NONE;
 	/* The hub's clock may be a moment ahead of ours: not twice for one deadline. */
@@ -110,17 +111,21 @@ static PyObject *has_turns(PyObject *self, PyObject *const *args ATTR_UNUSED, Py
 	const struct crew *crew = get_crew(self);
 	const struct service *service = crew->service;
 
-	return PyBool_FromLong(!list_is_empty(&service->turns) && !crew->is_over &&
+	return PyBool_FromLong((crew->has_due || !list_is_empty(&service->turns)) && !crew->is_over &&
 	                       (count > 0 || service->now_ms < crew->until_ms));
 }
 
-/* turn() -> bool: runs turns up to the end of the first request; whether there are more. */
+/* turn() -> bool: ends what has taken too long, and runs turns up to the end of the first request; whether there are more. */
 static PyObject *turn(PyObject *self, PyObject *unused ATTR_UNUSED)
 {
 	struct crew *crew = get_crew(self);
 	struct service *service = crew->service;
 	const uint64_t before = atomic_load_explicit(&service->worker->line->requests_total, memory_order_relaxed);
 
+	if (UNLIKELY(crew->has_due)) {
+		crew->has_due = false;
+		loop_expire(service);
+	}
 	while (loop_run_next(service)) {
 		loop_update_listeners(service);
 		if (atomic_load_explicit(&service->worker->line->requests_total, memory_order_relaxed) != before)

@@ -163,7 +163,7 @@ static void keep_watch(struct crew *crew)
 	loop_update_listeners(service);
 	if (!list_is_empty(&service->turns))
 		nudge(crew);
-	timeout_ms = service->is_draining ? DRAIN_MS : service_next_ms(service, LOOP_BEAT_MS);
+	timeout_ms = service->is_draining ? DRAIN_MS : service_next_ms(service, loop_beat_ms(service));
 	Py_BEGIN_ALLOW_THREADS
 	count = poll(&item, 1, timeout_ms);
 	Py_END_ALLOW_THREADS

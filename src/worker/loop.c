@@ -14,7 +14,16 @@
 #include "worker/conn.h"
 #include "worker/exchange.h"
 
-enum { ACCEPT_PAUSE_MS = 500 /* out of file descriptors */ };
+enum {
+	ACCEPT_PAUSE_MS = 500, /* out of file descriptors */
+	BEAT_MS = 1000,
+	SHORT_BEAT_MS = 250, /* with a timeout of one second */
+};
+
+int loop_beat_ms(const struct service *service)
+{
+	return service->settings->timeout == 1 ? SHORT_BEAT_MS : BEAT_MS;
+}
 
 static void watch_listener(struct service *service, struct service_listener *listener)
 {

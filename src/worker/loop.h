@@ -11,7 +11,8 @@
 #include "base/base.h"
 #include "worker/service.h"
 
-enum { LOOP_BEAT_MS = 1000 };
+/* How long a loop may sleep between two signs of life: a second, or less where `timeout` is so short that it would be close. */
+int loop_beat_ms(const struct service *service);
 
 /* Watches the listeners while new clients are wanted. */
 void loop_update_listeners(struct service *service);

@@ -24,7 +24,7 @@ static int turn(struct service *service)
 
 	loop_update_listeners(service);
 	if (list_is_empty(&service->turns)) {
-		const int timeout_ms = service_next_ms(service, LOOP_BEAT_MS);
+		const int timeout_ms = service_next_ms(service, loop_beat_ms(service));
 
 		Py_BEGIN_ALLOW_THREADS
 		code = poller_wait(&service->poller, timeout_ms);

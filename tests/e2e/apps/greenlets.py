@@ -15,7 +15,7 @@ from parallel import app as parallel_app
 
 CROWD = 100
 crowd = {"count": 0, "waiter": threading.Barrier(CROWD)}
-fired = {"spawn_later": 0, "Timer": 0}
+fired = {"spawn_later": 0, "Timer": 0, "import": 0}
 forks = {"begun": False}
 local = threading.local()
 variable = contextvars.ContextVar("variable", default="unset")
@@ -49,6 +49,21 @@ def meet(environ, start_response):
     return answer(start_response, "together")
 
 
+@here("/here")
+def tell_background(environ, start_response):
+    """What was spawned when the module was imported goes on in each worker."""
+    before = fired["import"]
+    while fired["import"] == before:
+        time.sleep(0.01)
+    return answer(start_response, str(os.getpid()))
+
+
+def tick():
+    while True:
+        fired["import"] += 1
+        gevent.sleep(0.01)
+
+
 @here("/remote")
 def ask_remote(environ, start_response):
     import requests
@@ -74,6 +89,8 @@ def count_greenlets(environ, start_response):
     def note_end(_reference):
         greenlets["gone"] += 1
 
+    with gevent.Timeout(60):
+        time.sleep(0.001)
     current = gevent.getcurrent()
     greenlets["known"].setdefault(id(current), weakref.ref(current, note_end))
     return answer(start_response, str(greenlets["gone"]))
@@ -181,3 +198,9 @@ def spin(environ, start_response):
     open("spinning", "w").close()
     while True:
         pass
+
+
+if os.environ.get("SPAWN_AT_IMPORT"):
+    gevent.spawn(tick)
+    gevent.sleep(0.02)
+    gevent.get_hub().threadpool.apply(len, ("",))
