@@ -15,6 +15,8 @@
 struct shared_listener {
 	struct listener listener;
 	uint32_t holders;
+	bool is_held_back; /* bound beside an older one, and does not listen yet */
+	int backlog;
 };
 
 static struct shared_listener *find(const struct listeners *set, const struct listen_address *address)
@@ -47,9 +49,89 @@ static int bind_anew(struct shared_listener *shared, struct listen_address *addr
 	return error;
 }
 
+static bool is_at_port(const struct shared_listener *shared, uint16_t port)
+{
+	return shared->listener.address.kind == LISTEN_TCP && shared->listener.address.port == port;
+}
+
+static void set_beside(const struct listeners *set, uint16_t port, bool is_on)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (is_at_port(set->items[i], port))
+			listen_set_beside(&set->items[i]->listener, is_on);
+}
+
+static bool has_port(const struct listeners *set, uint16_t port)
+{
+	for (size_t i = 0; set != NULL && i < set->count; i++)
+		if (is_at_port(set->items[i], port))
+			return true;
+	return false;
+}
+
+/* The same place by another name: localhost:80 and 127.0.0.1:80. */
+static struct shared_listener *find_bound(const struct listeners *set, const struct listen_address *address)
+{
+	for (size_t i = 0; set != NULL && i < set->count; i++)
+		if (address->kind == LISTEN_TCP && address->port != 0 && is_at_port(set->items[i], address->port) &&
+		    listen_is_at(address, set->items[i]->listener.fd))
+			return set->items[i];
+	return NULL;
+}
+
+/* The port is in use: by an older socket of our own? Then only for as long as that one serves. */
+static int bind_beside(struct shared_listener *shared, const char *text, const struct listeners *present,
+                       const struct listen_options *options)
+{
+	struct listen_options beside = *options;
+	struct listen_address address;
+	struct err unused = ERR_NONE;
+	int error = listen_parse(text, &address, &unused);
+	uint16_t port = address.port;
+
+	if (error != 0)
+		return error;
+	if (address.kind != LISTEN_TCP || port == 0 || options->reuse_port || !has_port(present, port)) {
+		listen_address_release(&address);
+		return -EADDRINUSE;
+	}
+	beside.reuse_port = true;
+	beside.binds_only = true;
+	set_beside(present, port, true);
+	error = listen_open(&shared->listener, &address, &beside, &unused);
+	set_beside(present, port, false);
+	shared->is_held_back = error == 0;
+	shared->backlog = options->backlog;
+	return error;
+}
+
+int listeners_begin(struct listeners *set, const struct listeners *present, struct err *err)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < set->count; i++) {
+		struct shared_listener *shared = set->items[i];
+		uint16_t port = shared->listener.address.port;
+		int error;
+
+		if (!shared->is_held_back)
+			continue;
+		shared->is_held_back = false;
+		/* listen() looks for conflicts once more. */
+		set_beside(present, port, true);
+		error = listen_begin(&shared->listener, shared->backlog);
+		set_beside(present, port, false);
+		listen_set_beside(&shared->listener, false);
+		if (error != 0)
+			result = err_set_errno(err, error, "can't listen at %s", shared->listener.name);
+	}
+	return result;
+}
+
 static int add(struct listeners *set, const struct listeners *present, const char *text, const struct listen_options *options,
                char **ret_failed, struct err *err)
 {
+	struct err why = ERR_NONE;
 	struct listen_address address;
 	int error = listen_parse(text, &address, err);
 
@@ -63,12 +145,20 @@ static int add(struct listeners *set, const struct listeners *present, const cha
 		return 0;
 	}
 	shared = find(present, &address);
+	if (shared == NULL)
+		shared = find_bound(present, &address);
 	if (shared != NULL) {
 		listen_address_release(&address);
 	} else {
 		shared = xcalloc(1, sizeof(*shared));
-		error = bind_anew(shared, &address, options, ret_failed, err);
+		error = bind_anew(shared, &address, options, ret_failed, &why);
+		if (error == -EADDRINUSE && bind_beside(shared, text, present, options) == 0) {
+			free(*ret_failed);
+			*ret_failed = NULL;
+			error = 0;
+		}
 		if (error != 0) {
+			err_set(err, error, "%s", why.text);
 			free(shared);
 			return error;
 		}
@@ -76,6 +166,31 @@ static int add(struct listeners *set, const struct listeners *present, const cha
 	shared->holders++;
 	set->items[set->count++] = shared;
 	return 0;
+}
+
+/* 127.0.0.1:80 beside a new 0.0.0.0:80: the kernel goes on giving it connections, up to the moment that it is closed. */
+static void keep_covered(struct listeners *set, const struct listeners *present)
+{
+	for (size_t i = 0; present != NULL && i < present->count; i++) {
+		struct shared_listener *old = present->items[i];
+		const struct listen_address *address = &old->listener.address;
+		bool is_covered = false;
+
+		for (size_t k = 0; k < set->count; k++) {
+			const struct listen_address *any = &set->items[k]->listener.address;
+
+			if (set->items[k] == old) {
+				is_covered = false;
+				break;
+			}
+			is_covered = is_covered || (is_at_port(old, any->port) && listen_is_any(any) && !listen_is_any(address) &&
+			                            any->is_ipv6 == address->is_ipv6);
+		}
+		if (is_covered && set->count < LISTENERS_MAX) {
+			old->holders++;
+			set->items[set->count++] = old;
+		}
+	}
 }
 
 /* gunicorn: sock.py create_sockets(): where one fd:// is given, only the fds are used. */
@@ -116,6 +231,7 @@ int listeners_open(struct listeners *set, const struct listeners *present, const
 			return error;
 		}
 	}
+	keep_covered(set, present);
 	return 0;
 }
 

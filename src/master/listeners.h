@@ -24,10 +24,16 @@ struct listeners {
  * Fills `set` (must be empty) with the sockets of `binds`: taken from `present` (may be NULL) where the address is the
  * same, bound anew otherwise. 0, or -errno with gunicorn's lines (separated by newlines); then `set` is empty, and where binding
  * failed *ret_failed is the address as gunicorn prints it (the caller frees; NULL otherwise). -EADDRINUSE and -EADDRNOTAVAIL are
- * worth another try later.
+ * worth another try later. Sockets of `present` that a new one for every address covers stay in the set: what waits in their
+ * queues would be lost.
  */
 int listeners_open(struct listeners *set, const struct listeners *present, const struct strlist *binds,
                    const struct settings *settings, char **ret_failed, struct err *err);
+/*
+ * The set takes over from `present`: sockets that could be bound only beside one of `present` (0.0.0.0:80 and 127.0.0.1:80) begin
+ * to listen. Before that the kernel gives all connections to the older one. 0 or -errno with a sentence.
+ */
+int listeners_begin(struct listeners *set, const struct listeners *present, struct err *err);
 /*
  * Fills `set` (must be empty) with those of the inherited sockets that are bound to one of `binds`, and closes the others. Their
  * files are not ours before listeners_own(). 0 or -errno with a sentence.

@@ -99,9 +99,12 @@ static void commit_candidate(struct master *master)
 	bool has_new_sockets = !listeners_equals(&master->listeners, &template->listeners);
 
 	setup_say_what_waits(&master->settings, &template->settings);
+	/* Each for itself: what can't be done is said, the rest is done. */
+	if (listeners_begin(&template->listeners, &master->listeners, &err) != 0)
+		log_error("%s", err.text);
+	err_clear(&err);
 	adopt(master, template);
 	settings_copy(&master->settings, &template->settings);
-	/* Each for itself: what can't be done is said, the rest is done. */
 	if (setup_directory(&master->settings, &err) != 0)
 		log_error("%s", err.text);
 	err_clear(&err);

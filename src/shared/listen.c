@@ -348,7 +348,7 @@ int listen_open(struct listener *ret_listener, struct listen_address *address_ta
 		goto out;
 	/* Accepted sockets inherit it. A unix socket refuses, which is fine. */
 	(void)set_flag(made.fd, IPPROTO_TCP, TCP_NODELAY);
-	if (listen(made.fd, options->backlog) < 0) {
+	if (!options->binds_only && listen(made.fd, options->backlog) < 0) {
 		result = -errno;
 		goto out;
 	}
@@ -379,6 +379,23 @@ int listen_adopt(struct listener *ret_listener, struct listen_address *address_t
 	made.name = made.address.kind == LISTEN_UNIX ? xasprintf("unix:%s", made.address.path) : name_socket(fd);
 	*ret_listener = made;
 	return 0;
+}
+
+int listen_begin(const struct listener *listener, int backlog)
+{
+	return listen(listener->fd, backlog) < 0 ? -errno : 0;
+}
+
+void listen_set_beside(const struct listener *listener, bool is_on)
+{
+	int value = is_on;
+	(void)setsockopt(listener->fd, SOL_SOCKET, SO_REUSEPORT, &value, sizeof value);
+}
+
+bool listen_is_any(const struct listen_address *address)
+{
+	return address->kind == LISTEN_TCP &&
+	       (address->host[0] == '\0' || strcmp(address->host, "0.0.0.0") == 0 || strcmp(address->host, "::") == 0);
 }
 
 void listen_own(struct listener *listener)

@@ -34,6 +34,7 @@ struct listener {
 struct listen_options {
 	int backlog;
 	bool reuse_port;
+	bool binds_only; /* listen_begin() comes later */
 	int umask;      /* of unix sockets */
 	long uid, gid;  /* owner of unix sockets; -1: leave */
 };
@@ -62,6 +63,12 @@ bool listen_is_at(const struct listen_address *address, int fd);
 int listen_adopt(struct listener *ret_listener, struct listen_address *address_take, int fd, struct err *err);
 /* From now on its unix socket is ours to unlink. */
 void listen_own(struct listener *listener);
+/* Listens, where that was put off. 0 or -errno. */
+int listen_begin(const struct listener *listener, int backlog);
+/* Whether another TCP socket may be bound, or may begin to listen, beside this one: both need it, and the same user. */
+void listen_set_beside(const struct listener *listener, bool is_on);
+/* Every address of its family. */
+bool listen_is_any(const struct listen_address *address);
 /* Closes; unlinks a unix socket when must_unlink and do_unlink are set and the file is still ours. Harmless when zeroed. */
 void listen_close(struct listener *listener, bool do_unlink);
 /* Python's repr of the address for gunicorn's log lines: ('127.0.0.1', 8000) or /path; the caller frees. */

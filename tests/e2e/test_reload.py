@@ -3,7 +3,7 @@
 
 import pytest
 from load import Load
-from rawclient import RawClient, free_port, wait_until
+from rawclient import RawClient, can_connect, free_port, wait_until
 from test_signals import begin_slow, go
 from versioned import SOURCE
 
@@ -84,6 +84,29 @@ def test_hup_can_move_to_another_address(server):
     with RawClient(("127.0.0.1", second)) as client:
         assert client.request().body == b"hello"
     wait_until(lambda: not server.can_connect())
+
+
+def test_hup_can_widen_and_narrow_the_address_under_load(server):
+    port = free_port()
+
+    def conf(host):
+        return f"bind = '{host}:{port}'\nworkers = 2\n"
+
+    server.start(bind=None, conf=conf("127.0.0.1"))
+    other = ("127.0.0.2", port)
+    with Load(("127.0.0.1", port), clients=2, keep_alive=False) as load:
+        for host, can_reach in (("0.0.0.0", True), ("", True), ("localhost", False), ("127.0.0.1", False), ("0.0.0.0", True)):
+            server.write("gunicorn.conf.py", conf(host))
+            reload(server)
+            wait_until(lambda can_reach=can_reach: can_connect(other) == can_reach)
+    load.check(at_least=10)
+    # Broken code on the way there: the old address goes on, as if nothing had been tried.
+    server.write("gunicorn.conf.py", conf("127.0.0.1") + "raw_env = ['no assignment']\n")
+    with Load(("127.0.0.1", port), clients=2, keep_alive=False) as load:
+        server.signal("HUP")
+        server.wait_status(lambda status: status["reload"]["last_error"])
+        assert can_connect(other)
+    load.check()
 
 
 @pytest.mark.parametrize(

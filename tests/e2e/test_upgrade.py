@@ -260,7 +260,8 @@ def test_a_pre_exec_hook_that_raises_is_the_end_of_it(server):
     assert len(server.children()) == 2
 
 
-def test_starts_where_the_old_one_was_started(server):
+@pytest.mark.parametrize("how", ["USR2", "HUP"])
+def test_starts_where_the_old_one_was_started(server, how):
     """Relative paths count from there, also when a deployment has moved the link to it."""
     for version in ("one", "two"):
         release = server.folder / version
@@ -282,6 +283,11 @@ def test_starts_where_the_old_one_was_started(server):
     assert server.get("/").text.startswith("one ")
     link.unlink()
     link.symlink_to("two")
+    if how == "HUP":
+        server.signal("HUP")
+        wait_generation(server.status_path, server.pid, 2)
+        assert server.get("/").text.startswith("two ")
+        return
     new = upgrade(server)
     leave(server, server.pid, new)
     assert server.get("/").text.startswith("two ")
