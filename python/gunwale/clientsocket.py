@@ -38,17 +38,6 @@ class _Patient:
 
     timeout = property(gettimeout)
 
-    def recv(self, size, flags=0):
-        """MSG_DONTWAIT means it."""
-        if not flags & socket.MSG_DONTWAIT:
-            return super().recv(size, flags)
-        before = super().gettimeout()
-        super().settimeout(0.0)
-        try:
-            return super().recv(size, flags)
-        finally:
-            super().settimeout(before)
-
 
 class _Client:
     take = None
@@ -57,7 +46,15 @@ class _Client:
     def recv(self, size, flags=0):
         if not flags & socket.MSG_PEEK:
             self._take_over()
-        return super().recv(size, flags)
+        if not flags & socket.MSG_DONTWAIT:
+            return super().recv(size, flags)
+        # Both kinds would wait although they are told not to.
+        before = super().gettimeout()
+        super().settimeout(0.0)
+        try:
+            return super().recv(size, flags)
+        finally:
+            super().settimeout(before)
 
     def recv_into(self, buffer, nbytes=0, flags=0):
         if not flags & socket.MSG_PEEK:

@@ -17,7 +17,7 @@ REQUEST = "GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n"
 @pytest.fixture(params=CLASSES)
 def start(request, server):
     """Starts the server with this worker class; for gevent the packages are needed."""
-    arguments = class_arguments(server, request.param)
+    arguments = class_arguments(request.param)
     env = {}
     if request.param == "gevent":
         env["VIRTUAL_ENV"] = request.getfixturevalue("packages")

@@ -25,7 +25,7 @@ APP = """
 
 @pytest.fixture(params=CLASSES)
 def site(request, server):
-    arguments = class_arguments(server, request.param)
+    arguments = class_arguments(request.param)
     env = {"VIRTUAL_ENV": request.getfixturevalue("packages")} if request.param == "gevent" else {}
     server.write("reader.py", APP)
     return server.start("reader:app", args=arguments, env=env)

@@ -26,8 +26,8 @@ BOUNDARY = "frontier"
 
 
 @pytest.fixture(params=CLASSES)
-def worker_class(request, server):
-    class_arguments(server, request.param)
+def worker_class(request):
+    class_arguments(request.param)
     return request.param
 
 
