@@ -44,10 +44,15 @@ void rollover_fail(struct master *master, const char *reason)
 
 /* ---- commit: the generation becomes the pool's ---- */
 
+static char *worker_counts(long now, long before)
+{
+	return before < 0 ? xasprintf("{\"new\":%ld,\"old\":null}", now)
+			  : xasprintf("{\"new\":%ld,\"old\":%ld}", now, before);
+}
+
 static void run_worker_count_hook(struct master *master, long now, long before)
 {
-	char *arguments = before < 0 ? xasprintf("{\"new\":%ld,\"old\":null}", now)
-				     : xasprintf("{\"new\":%ld,\"old\":%ld}", now, before);
+	char *arguments = worker_counts(now, before);
 
 	hooks_run(master, master->pool.generation, HOOK_nworkers_changed, arguments);
 	free(arguments);
@@ -91,11 +96,20 @@ static void commit_first(struct template *template)
 	templates_hook(template, HOOK_when_ready, "{}");
 }
 
+/* gunicorn: arbiter.py reload(), before the first new worker is forked; the number is told even if it is the same. */
+static void announce_candidate(struct template *template)
+{
+	char *arguments = worker_counts(template->settings.workers, template->master->pool.target);
+
+	templates_hook(template, HOOK_nworkers_changed, arguments);
+	templates_hook(template, HOOK_on_reload, "{}");
+	free(arguments);
+}
+
 static void commit_candidate(struct master *master)
 {
 	struct template *template = templates_of(master, master->reload.generation);
 	struct err err = ERR_NONE;
-	long before = master->pool.target;
 	bool has_new_sockets = !listeners_equals(&master->listeners, &template->listeners);
 
 	setup_say_what_waits(&master->settings, &template->settings);
@@ -123,9 +137,6 @@ static void commit_candidate(struct master *master)
 		free(text);
 	}
 	hooks_on_ready(master);
-	/* gunicorn: arbiter.py setup(), called whether or not the number is another one. */
-	run_worker_count_hook(master, master->pool.target, before);
-	templates_hook(template, HOOK_on_reload, "{}");
 	log_info("Generation %lu serves", (unsigned long)master->pool.generation);
 }
 
@@ -236,8 +247,10 @@ void rollover_on_loaded(struct template *template)
 		commit_first(template);
 		break;
 	case ROLE_CANDIDATE:
-		if (master->reload.state == RELOAD_TEMPLATE && template->generation == master->reload.generation)
+		if (master->reload.state == RELOAD_TEMPLATE && template->generation == master->reload.generation) {
+			announce_candidate(template);
 			carry_out(master, reload_template_ready(&master->reload, template->settings.workers > 0));
+		}
 		break;
 	case ROLE_REPLACEMENT:
 		listeners_release(&template->listeners, false);
