@@ -106,7 +106,8 @@ def _to_json(value):
             return json.dumps(value, allow_nan=False, skipkeys=True, default=describe)
         return json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
-        return json.dumps({"__python__": describe(value)})
+        # As gunicorn's refusal shows it; a class may be taken, and is shown as --print-config shows functions.
+        return json.dumps({"__python__": describe(value) if isinstance(value, type) else str(value)})
 
 
 def _to_object(pieces):

@@ -91,6 +91,7 @@ static void commit_first(struct template *template)
 
 	adopt(master, template);
 	setup_title(master);
+	log_debug("Arbiter booted");
 	run_worker_count_hook(master, master->pool.target, -1);
 	templates_hook(template, HOOK_on_starting, "{}");
 	templates_hook(template, HOOK_when_ready, "{}");

@@ -118,7 +118,7 @@ REFUSED = {
     "a function that is not called": (
         "import multiprocessing\nworkers = multiprocessing.cpu_count\n",
         1,
-        "Invalid value for workers: <",
+        "Invalid value for workers: <bound method BaseContext.cpu_count of ",
     ),
     "half a second": ("timeout = 0.5\n", 1, "Invalid value for timeout: 0.5"),
     "a hook with too few parameters": ("def post_fork(worker):\n    pass\n", 1, "Error: Value must have an arity of: 2"),
