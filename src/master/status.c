@@ -212,6 +212,10 @@ char *status_render(struct master *master)
 	uint64_t now_ms = clock_ms();
 	struct counter_sums sums = master->obituaries.sums;
 	json_t *workers = workers_json(master, now_ms, &sums);
+
+	/* The master's own lines may be lost as well. */
+	sums.log_dropped_total += log_dropped_total();
+
 	json_t *document = json_pack(
 		"{s:i, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", STATUS_SCHEMA, "status",
 		verdict_word(master), "server", server_json(master, now_ms), "listeners", listeners_json(master),

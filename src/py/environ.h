@@ -58,8 +58,11 @@ void environ_kit_release(struct environ_kit *kit);
 bool environ_fits_path(const struct environ_kit *kit, const struct http_request *request, const struct environ_facts *facts);
 /* The environ of a request whose path fits. A new dict, or NULL with an exception. */
 PyObject *environ_new(const struct environ_kit *kit, const struct http_request *request, const struct environ_facts *facts);
-/* PATH_INFO or another key of an environ, borrowed; at == NULL when it is missing or no latin-1 str. */
-struct span environ_find(PyObject *dict, struct span key);
+/*
+ * A key of an environ without regard to case, borrowed from it or, as UTF-8, from `text`; at == NULL when it is missing or
+ * neither text nor number.
+ */
+struct span environ_find(PyObject *dict, struct span key, struct buf *text);
 /* The str that PATH_INFO has in this environ (the application may have changed it). */
 struct span environ_path(PyObject *dict);
 

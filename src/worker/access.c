@@ -23,6 +23,7 @@ void access_release(struct access *access)
 	accesslog_free(access->format);
 	access->format = NULL;
 	buf_release(&access->line);
+	buf_release(&access->value);
 }
 
 struct span access_render(struct access *access, const struct accesslog_entry *entry)

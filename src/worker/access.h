@@ -13,6 +13,7 @@
 struct access {
 	struct accesslog *format; /* NULL: no access log */
 	struct buf line;
+	struct buf value; /* an environ value that is no plain text */
 };
 
 /* Compiles the format. 0 or -EINVAL with a sentence. */

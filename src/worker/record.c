@@ -2,7 +2,8 @@
 /*
  * record.c - what is left of a response when it is over.
  *
- * Called by exchange.c. Reads everything, changes nothing but counters. Python is called only where the access log is a Python logger's.
+ * Called by exchange.c. Reads everything, changes nothing but counters. Python is called only where a Python
+ * logger writes the access log.
  */
 #include "base/base.h"
 
@@ -17,7 +18,7 @@ static struct span find_environ(void *context, struct span name)
 {
 	const struct exchange *exchange = context;
 
-	return exchange->environ != NULL ? environ_find(exchange->environ, name) : SPAN_NONE;
+	return exchange->environ != NULL ? environ_find(exchange->environ, name, &exchange->conn->service->access.value) : SPAN_NONE;
 }
 
 static void log_access(struct exchange *exchange, uint64_t duration_us)
@@ -53,7 +54,7 @@ static void log_access_by_python(struct exchange *exchange, uint64_t duration_us
 {
 	struct service *service = exchange->conn->service;
 
-	if (exchange->environ == NULL)
+	if (exchange->environ == NULL || exchange->hangs_up)
 		return;
 	if (reqhooks_access(&service->hooks, pylog_access(), exchange->req, exchange->environ, &exchange->conn->request,
 	                    &exchange->reply, exchange->body_bytes, duration_us) < 0)

@@ -51,7 +51,7 @@ WANTED = {
     "control_socket",  # gunicorn has one by default
     "default_proc_name",
 }
-OURS = {"delegate_unknown_workers", "permit_missing_host", "python", "socket_mode", "status_file", "status_interval"}
+OURS = {"delegate_unknown_workers", "log_format", "permit_missing_host", "python", "socket_mode", "status_file", "status_interval"}
 A = "app:app"
 
 LINES = """

@@ -2,6 +2,7 @@
 """Log lines: shapes, places, levels, the access log."""
 
 import base64
+import contextlib
 import re
 
 import pytest
@@ -209,4 +210,60 @@ def test_a_stuck_reader_of_the_log_does_not_stop_the_service(server):
         for _ in range(3000):
             assert client.request().code == 200
     server.stop()
+    os.close(reader)
+
+
+@pytest.mark.parametrize("conf", ["", "from gunicorn.glogging import Logger\nclass logger_class(Logger):\n    pass\n"])
+def test_lines_that_a_stuck_reader_costs_are_counted_and_told(server, conf):
+    """In C, and through a Python logger's default handlers."""
+    import os
+
+    os.mkfifo(server.folder / "access")
+    reader = os.open(server.folder / "access", os.O_RDONLY | os.O_NONBLOCK)
+    server.start(conf=conf, args=["--access-logfile", "access"])
+    with server.raw() as client:
+
+        def is_dropping():
+            for _ in range(100):
+                assert client.request("GET", "/?" + "x" * 500).code == 200
+            return server.status()["totals"]["log_dropped_total"] > 0
+
+        wait_until(is_dropping)
+
+        def is_told():
+            with contextlib.suppress(BlockingIOError):
+                while os.read(reader, 65536):
+                    pass
+            assert client.request().code == 200
+            return server.log_contains(r"\[WARNING\] \d+ access log lines were lost: the access log could not take more$")
+
+        wait_until(is_told)
+    os.close(reader)
+
+
+def test_a_stuck_error_log_is_counted_and_told(server):
+    import os
+
+    os.mkfifo(server.folder / "errors")
+    reader = os.open(server.folder / "errors", os.O_RDONLY | os.O_NONBLOCK)
+    server.spawn(["-b", "unix:socket", "--status-file", server.status_path, "--error-logfile", "errors", "basic:app"])
+    server.address = str(server.folder / "socket")
+    server.wait_ready()
+
+    def is_dropping():
+        for _ in range(50):
+            assert server.get("/raise").code == 500
+        return server.status()["totals"]["log_dropped_total"] > 0
+
+    wait_until(is_dropping)
+    seen = []
+
+    def is_told():
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                seen.append(os.read(reader, 65536))
+        assert server.get("/raise").code == 500
+        return re.search(rb"\[WARNING\] \d+ log messages? w\w+ lost", b"".join(seen))
+
+    wait_until(is_told)
     os.close(reader)
