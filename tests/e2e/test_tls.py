@@ -15,6 +15,7 @@ import zlib
 
 import certs
 import pytest
+from classes import class_arguments
 from load import Load
 from rawclient import RawClient, wait_until
 from server import SLOW
@@ -603,8 +604,11 @@ print("fine")
     assert result.stdout == "fine\n", result.stderr
 
 
-def test_threads(server, client_context):
-    server.start(args=[*certs.tls_args(), "--threads", "4"])
+@pytest.mark.parametrize("name", ["gthread", "gevent"])
+def test_clients_side_by_side(request, server, client_context, name):
+    env = {"VIRTUAL_ENV": request.getfixturevalue("packages")} if name == "gevent" else None
+    conf = hook("context.minimum_version = ssl.TLSVersion.TLSv1_3") if name == "gevent" else None
+    server.start(args=[*certs.tls_args(), *class_arguments(server, name)], env=env, conf=conf)
     data = os.urandom(1 << 20)
     errors = []
 
