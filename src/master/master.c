@@ -15,6 +15,7 @@
 #include "master/codewatch.h"
 #include "master/generation.h"
 #include "master/pidfile.h"
+#include "master/replacement.h"
 #include "master/rollover.h"
 #include "master/signals.h"
 #include "master/templates.h"
@@ -242,7 +243,7 @@ static void arm_timer(struct master *master, uint64_t now_ms)
 	uint64_t next_ms = pool_next_ms(&master->pool);
 
 	next_ms = sooner(next_ms, templates_next_ms(master));
-	next_ms = sooner(next_ms, rollover_next_ms(master));
+	next_ms = sooner(next_ms, replacement_next_ms(master));
 	next_ms = sooner(next_ms, upgrade_next_ms(master));
 	next_ms = sooner(next_ms, codewatch_next_ms(master));
 	next_ms = sooner(next_ms, master->stop.kill_ms);
@@ -263,7 +264,7 @@ static void on_time(struct master *master, uint64_t now_ms)
 {
 	workers_on_time(master, now_ms);
 	templates_on_time(master, now_ms);
-	rollover_on_time(master, now_ms);
+	replacement_on_time(master, now_ms);
 	upgrade_on_time(master, now_ms);
 	codewatch_on_time(master, now_ms);
 	watch_on_time(master, now_ms);

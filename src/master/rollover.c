@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rollover.c - generations take over, fail, are replaced.
+ * rollover.c - generations take over, fail, lose their template.
  *
  * Called by generation.c, templates.c, workers.c, signals.c and master.c. The order of a reload is reload.c's; this carries it
  * out.
@@ -16,15 +16,11 @@
 #include "base/sig.h"
 #include "master/codewatch.h"
 #include "master/master.h"
+#include "master/replacement.h"
 #include "master/setup.h"
 #include "master/templates.h"
 #include "master/workers.h"
 #include "shared/exits.h"
-
-enum {
-	REPLACE_MAX_MS = 5000,   /* longest wait before a template is replaced again */
-	REPLACE_CALM_MS = 30000, /* one that was ready for so long is replaced at once when it ends */
-};
 
 static void carry_out(struct master *master, enum reload_do what);
 
@@ -254,13 +250,7 @@ void rollover_on_loaded(struct template *template)
 		}
 		break;
 	case ROLE_REPLACEMENT:
-		listeners_release(&template->listeners, false);
-		if (template->generation == master->pool.generation) {
-			master->pool.can_fork = true;
-			master->replaced_ms = clock_ms();
-			hooks_on_ready(master);
-			log_info("Template (pid:%ld) replaces the one that ended", (long)template->pid);
-		}
+		replacement_on_ready(template);
 		break;
 	}
 }
@@ -312,21 +302,6 @@ void rollover_on_failed(struct template *template, int exit_code, const char *te
 	log_traceback("The template said:", text);
 }
 
-static void plan_replacement(struct master *master, bool is_before_ready)
-{
-	uint64_t now_ms = clock_ms();
-	uint64_t wait_ms;
-
-	/* The first one at once; one that did not live long waits as if it had never been ready. */
-	if (now_ms - master->replaced_ms >= REPLACE_CALM_MS && !is_before_ready)
-		master->replace_tries = 0;
-	wait_ms = master->replace_tries == 0 ? 0 : 100;
-	for (uint32_t i = 1; i < master->replace_tries && wait_ms < REPLACE_MAX_MS; i++)
-		wait_ms *= 2;
-	master->replace_tries++;
-	master->replace_ms = now_ms + MIN(wait_ms, (uint64_t)REPLACE_MAX_MS);
-}
-
 static void describe_end(int status, char *into, size_t size)
 {
 	if (WIFSIGNALED(status))
@@ -350,7 +325,7 @@ void rollover_on_template_gone(struct template *template, enum template_action a
 		/* The one that served, or its replacement: try again; the workers go on meanwhile. */
 		log_error("Template (pid:%ld) %s", (long)template->pid, how);
 		master->pool.can_fork = false;
-		plan_replacement(master, action != TEMPLATE_DO_note_death);
+		replacement_plan(master, action != TEMPLATE_DO_note_death);
 	} else if (master->pool.generation == 0 && !template->has_failed) {
 		log_error("Template (pid:%ld) %s before it was ready", (long)template->pid, how);
 		master_stop(master, true, EXIT_CONFIG, NULL);
@@ -358,24 +333,6 @@ void rollover_on_template_gone(struct template *template, enum template_action a
 		   master->reload.state != RELOAD_IDLE) {
 		rollover_fail(master, why);
 	}
-}
-
-void rollover_on_time(struct master *master, uint64_t now_ms)
-{
-	struct err err = ERR_NONE;
-
-	if (master->replace_ms == 0 || now_ms < master->replace_ms || stop_is_on(&master->stop))
-		return;
-	master->replace_ms = 0;
-	if (templates_start(master, ROLE_REPLACEMENT, master->pool.generation, &err) == NULL) {
-		log_error("%s", err.text);
-		plan_replacement(master, true);
-	}
-}
-
-uint64_t rollover_next_ms(const struct master *master)
-{
-	return stop_is_on(&master->stop) ? 0 : master->replace_ms;
 }
 
 void rollover_on_worker_ready(struct master *master, uint32_t slot)

@@ -34,8 +34,5 @@ void rollover_on_worker_ready(struct master *master, uint32_t slot);
 void rollover_on_code_broken(struct master *master, uint32_t slot, const char *why);
 void rollover_on_worker_end(struct master *master, uint32_t slot, const struct slot_facts *facts, int status,
                             const char *last_words);
-/* Starts the replacement of a template when it is time to; 0 from rollover_next_ms(): none is planned. */
-void rollover_on_time(struct master *master, uint64_t now_ms);
-uint64_t rollover_next_ms(const struct master *master);
 
 #endif
