@@ -15,6 +15,7 @@
 #include "worker/exchange.h"
 #include "worker/opening.h"
 #include "worker/request.h"
+#include "worker/respond.h"
 #include "worker/tls.h"
 #include "worker/wire.h"
 
@@ -93,6 +94,13 @@ void conn_close(struct conn *conn)
 	http_request_reset(&conn->request);
 	list_add_tail(&service->free_conns, &conn->link);
 	service->spare_conns++;
+}
+
+void conn_cut(struct conn *conn)
+{
+	/* A unix socket has no reset. */
+	if (conn->exchange != NULL && respond_ends_by_close(conn->exchange) && !conn->listener->server.is_unix)
+		reset(conn);
 }
 
 bool conn_await(struct conn *conn, enum timer_kind kind)

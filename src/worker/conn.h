@@ -113,6 +113,8 @@ void conn_expire(struct conn *conn);
 void conn_drain(struct conn *conn);
 /* At once, whatever it is doing. */
 void conn_close(struct conn *conn);
+/* The process is about to leave while the application has a request: what the client got of it must not look whole. */
+void conn_cut(struct conn *conn);
 /* Frees the memory of closed connections. */
 void conn_free_spares(struct service *service);
 

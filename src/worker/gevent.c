@@ -229,5 +229,7 @@ int gevent_run(struct worker *worker)
 	/* When it ends in a hurry, greenlets that wait stay: nothing of theirs is taken away. The process ends soon. */
 	if (service->open_count == 0)
 		loop_close_all(service);
+	else
+		loop_cut_all(service);
 	return exit_code;
 }

@@ -226,6 +226,8 @@ int gthread_run(struct worker *worker)
 		fd_close(&crew->nudge_fd);
 		free(service);
 		free(crew);
+	} else {
+		loop_cut_all(service);
 	}
 	return exit_code;
 }

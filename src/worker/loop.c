@@ -200,6 +200,12 @@ void loop_begin_drain(struct service *service)
 		conn_drain(LIST_ENTRY(link, struct conn, link));
 }
 
+void loop_cut_all(struct service *service)
+{
+	LIST_EACH (&service->conns, link)
+		conn_cut(LIST_ENTRY(link, struct conn, link));
+}
+
 void loop_close_all(struct service *service)
 {
 	while (!list_is_empty(&service->conns))

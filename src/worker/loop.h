@@ -28,6 +28,8 @@ bool loop_run_next(struct service *service);
 void loop_run_turns(struct service *service, uint64_t max_ms);
 /* No more clients; those there are finish. */
 void loop_begin_drain(struct service *service);
+/* The process leaves while threads or greenlets still have requests, which nothing may be taken away from. */
+void loop_cut_all(struct service *service);
 /* Closes all connections and frees their memory. */
 void loop_close_all(struct service *service);
 

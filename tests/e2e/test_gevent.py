@@ -6,9 +6,10 @@ import os
 import threading
 
 import pytest
+from classes import class_arguments
 from load import Load
 from rawclient import wait_until
-from server import BUILD, rss_bytes
+from server import rss_bytes
 
 quick = pytest.mark.quick
 CROWD = 100
@@ -16,10 +17,8 @@ CROWD = 100
 
 @pytest.fixture(scope="session")
 def package(packages):
-    """gevent's; greenlets take turns on one stack by copying it, and the sanitizers take that for an error."""
-    program = (BUILD / "gunwale-worker").read_bytes()
-    if b"libasan.so" in program or b"libtsan.so" in program:
-        pytest.skip("greenlets do not run under sanitizers")
+    """Where gevent is; skips the tests where it cannot run."""
+    class_arguments("gevent")
     return packages
 
 

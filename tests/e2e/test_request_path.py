@@ -4,6 +4,7 @@
 import time
 
 import pytest
+from classes import CLASSES, class_arguments
 from rawclient import Closed, wait_until
 from server import SLOW
 
@@ -300,8 +301,10 @@ def test_a_1_0_answer_that_fails_never_looks_complete(server, path):
     server.wait_log("ValueError: after half of it")
 
 
-def test_a_1_0_answer_that_a_quick_stop_cuts_never_looks_complete(server):
-    write_app(server).start("own:app", workers=1)
+@pytest.mark.parametrize("worker_class", CLASSES)
+def test_a_1_0_answer_that_a_quick_stop_cuts_never_looks_complete(request, server, worker_class):
+    env = {"VIRTUAL_ENV": request.getfixturevalue("packages")} if worker_class == "gevent" else {}
+    write_app(server).start("own:app", workers=1, args=class_arguments(worker_class), env=env)
     with server.raw(receive_buffer=4096) as client:
         client.send_request(target="/endless", version="HTTP/1.0")
         assert client.read_head().code == 200
