@@ -12,13 +12,14 @@ CLASSES = {"sync": ["-k", "sync"], "gthread": ["-k", "gthread", "--threads", "4"
 
 @functools.lru_cache(maxsize=None)
 def is_sanitized():
-    """greenlet copies stacks about, which no address sanitizer can follow."""
+    """greenlet copies stacks about, which no sanitizer can follow."""
     program = BUILD / "gunwale-worker"
-    return os.path.exists(program) and b"__asan_init" in program.read_bytes()
+    text = program.read_bytes() if os.path.exists(program) else b""
+    return b"libasan.so" in text or b"libtsan.so" in text
 
 
 def class_arguments(name):
     """The arguments; skips the test where the class cannot be tried."""
     if name == "gevent" and is_sanitized():
-        pytest.skip("gevent does not run under the address sanitizer")
+        pytest.skip("gevent does not run under sanitizers")
     return CLASSES[name]
