@@ -608,7 +608,7 @@ print("fine")
 def test_clients_side_by_side(request, server, client_context, name):
     env = {"VIRTUAL_ENV": request.getfixturevalue("packages")} if name == "gevent" else None
     conf = hook("context.minimum_version = ssl.TLSVersion.TLSv1_3") if name == "gevent" else None
-    server.start(args=[*certs.tls_args(), *class_arguments(server, name)], env=env, conf=conf)
+    server.start(args=[*certs.tls_args(), *class_arguments(name)], env=env, conf=conf)
     data = os.urandom(1 << 20)
     errors = []
 
