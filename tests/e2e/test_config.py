@@ -272,7 +272,8 @@ def test_names_that_look_like_a_setting_are_named_once_and_again_after_a_reload(
         "thread": ("2", "threads"),
         "graceful_timeuot": ("2", "graceful_timeout"),
         "max_request": ("None", "max_requests"),
-        "pid_file": ("'pid'", "pidfile"),
+        "max_worker_connections": ("100", "worker_connections"),
+        "pid": ("'pid'", "pidfile"),
     }
     expected = {name: setting for name, (_, setting) in meant.items()}
     server.start(conf="".join(f"{name} = {value}\n" for name, (value, _) in meant.items()))
