@@ -44,9 +44,9 @@ def _find_class(cfg):
     if isinstance(wanted, str):
         wanted = ALIASES.get(wanted, wanted).removeprefix("egg:gunicorn#")
         wanted = ALIASES.get(wanted, wanted)
-    elif isinstance(wanted, type) and (wanted.__module__, wanted.__name__) == ("gunicorn.glogging", "Logger"):
-        wanted = DEFAULT
-    elif wanted is applog.Logger:
+    elif wanted is applog.Logger or (
+        isinstance(wanted, type) and (wanted.__module__, wanted.__name__) == ("gunicorn.glogging", "Logger")
+    ):
         wanted = DEFAULT
     if wanted == DEFAULT:
         return statsdlog.Statsd if cfg.get("statsd_host") else applog.Logger
