@@ -69,15 +69,24 @@ static bool read_arguments(int argc, char **argv, struct order *ret_order)
 	return ret_order->role != NULL;
 }
 
-static void do_nothing(int number ATTR_UNUSED)
+/* For the handler. Forks of this process have another pid. */
+static pid_t own_pid, master_pid;
+
+/* gunicorn's server hooks run in its master: signals that they send to os.getpid() are the master's. */
+static void forward(int number, siginfo_t *info, void *unused ATTR_UNUSED)
 {
+	const int code = errno;
+
+	if (info->si_pid == own_pid && getpid() == own_pid && getppid() == master_pid)
+		(void)kill(master_pid, number);
+	errno = code;
 }
 
 /*
- * Handlers that do nothing, not SIG_IGN: programs that the application starts would inherit that. They stand before Python
- * starts, which then leaves SIGINT alone.
+ * Handlers, not SIG_IGN: programs that the application starts would inherit that. They stand before Python starts, which then
+ * leaves SIGINT alone.
  */
-static void ignore_signals(void)
+static void take_signals(void)
 {
 	static const struct {
 		const char *process;
@@ -90,8 +99,10 @@ static void ignore_signals(void)
 	struct sigaction action;
 
 	memset(&action, 0, sizeof(action));
-	action.sa_handler = do_nothing;
-	action.sa_flags = SA_RESTART;
+	own_pid = getpid();
+	master_pid = getppid();
+	action.sa_sigaction = forward;
+	action.sa_flags = SA_RESTART | SA_SIGINFO;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		if (strcmp(rows[i].process, "TEMPLATE") == 0)
 			(void)sigaction(rows[i].number, &action, NULL);
@@ -195,7 +206,7 @@ int main(int argc, char **argv)
 		return say_not_by_hand();
 	if (template_init(&template, LINK_FD, BOARD_FD) != 0)
 		return say_not_by_hand();
-	ignore_signals();
+	take_signals();
 	int code = start_python(&order, &err);
 	if (err_is_set(&err)) {
 		char *text = xasprintf("\nError: %s", err.text);

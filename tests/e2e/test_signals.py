@@ -147,6 +147,32 @@ def test_ttou_lets_the_running_request_finish(server):
     server.wait_workers(1)
 
 
+def test_a_server_hook_signals_the_server_by_its_own_pid(server):
+    server.start(
+        workers=1,
+        conf="""
+        import os, signal
+        def when_ready(server):
+            os.kill(os.getpid(), signal.SIGTTIN)
+            os.kill(os.getpid(), signal.SIGHUP)
+        """,
+    )
+    server.wait_log("Handling signal: ttin")
+    server.wait_log("Handling signal: hup")
+    assert server.get("/").code == 200
+
+
+def test_signals_of_others_do_nothing_to_a_template(server):
+    server.start(workers=1)
+    template = server.template()
+    for name in ("TERM", "INT", "QUIT", "HUP", "TTIN", "TTOU", "USR1", "USR2", "WINCH"):
+        server.signal(name, template)
+    server.signal("TTIN")
+    server.wait_workers(2)
+    assert server.template() == template
+    assert server.log_contains("Handling signal", times=1)
+
+
 def test_winch_is_ignored_when_not_a_daemon(server):
     server.start(args=["--log-level", "debug"])
     server.signal("WINCH")
