@@ -165,13 +165,20 @@ class Crew:
         return count
 
     def wait(self, fd, is_write, seconds):
-        """For C inside a request: parks this greenlet until the client is ready. False: time is up."""
+        """
+        For C inside a request: parks this greenlet until the client is ready. False: time is up.
+
+        The application may have handed the request to a greenlet that outlives it. libev ends the process when it meets a
+        watcher of a closed descriptor: so this one is our own.
+        """
         wait = gevent.socket.wait_write if is_write else gevent.socket.wait_read
+        fd = os.dup(fd)
         try:
             wait(fd, seconds, TimeoutError())
         except TimeoutError:
             return False
         finally:
+            os.close(fd)
             if self.copy is not None:
                 self.hold_copy()
         return True
