@@ -62,8 +62,10 @@ static bool await_event(struct crew *crew, uint64_t *until_ms)
 	struct epoll_event event;
 	int count = 0;
 
-	if (service->now_ms < *until_ms)
+	if (service->now_ms < *until_ms) {
 		count = poller_take(&service->poller, 0, &event);
+		service->now_ms = clock_ms(); /* not all events lead to the application, which would see to it */
+	}
 	if (count == 0) {
 		Py_BEGIN_ALLOW_THREADS
 		count = poller_take(&service->poller, -1, &event);
@@ -82,6 +84,15 @@ static bool await_event(struct crew *crew, uint64_t *until_ms)
 	return count >= 0;
 }
 
+/* The lock is asked for by those whose events have come, and only Python code of the application would let go of it. */
+static void share(struct service *service, uint64_t *until_ms)
+{
+	Py_BEGIN_ALLOW_THREADS
+	Py_END_ALLOW_THREADS
+	service->now_ms = clock_ms();
+	*until_ms = service->now_ms + SHARE_MS;
+}
+
 /* The life of a thread. */
 static PyObject *serve(PyObject *self, PyObject *unused ATTR_UNUSED)
 {
@@ -94,6 +105,10 @@ static PyObject *serve(PyObject *self, PyObject *unused ATTR_UNUSED)
 		if (list_is_empty(&service->turns)) {
 			if (!await_event(crew, &until_ms))
 				break;
+			continue;
+		}
+		if (service->now_ms >= until_ms) {
+			share(service, &until_ms);
 			continue;
 		}
 		/* The application may keep this thread: another one shall look after the rest. */
