@@ -195,10 +195,11 @@ static int await_here(struct exchange *exchange)
 	return -1;
 }
 
-/* Whether the rest may only be asked for on this stack. */
+/* Whether the rest may only be asked for on this stack. Of a file that the kernel sends nothing is asked for. */
 static bool is_bound(const struct exchange *exchange)
 {
-	return exchange->conn->service->has_stacks && !exchange->is_ended && exchange->result.iterator != NULL;
+	return exchange->conn->service->has_stacks && !exchange->is_ended && exchange->result.iterator != NULL &&
+	       exchange->file_fd == FD_NONE;
 }
 
 static void lose_client(struct exchange *exchange)
