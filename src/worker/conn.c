@@ -62,8 +62,10 @@ void conn_close(struct conn *conn)
 		service_disarm(&conn->timer);
 		return;
 	}
-	if (conn->exchange != NULL)
+	if (conn->exchange != NULL) {
+		conn->state = CONN_APP; /* what runs now may let others run, who shall not go on with it */
 		exchange_abandon(conn->exchange);
+	}
 	wire_close(conn, is_clean);
 	if (conn->must_reset)
 		reset(conn);
@@ -103,6 +105,12 @@ void conn_cut(struct conn *conn)
 		reset(conn);
 }
 
+void conn_hold(struct conn *conn)
+{
+	conn->state = CONN_APP;
+	service_disarm(&conn->timer);
+}
+
 bool conn_await(struct conn *conn, enum timer_kind kind)
 {
 	if (list_is_empty(&conn->timer.link))
@@ -121,7 +129,9 @@ void conn_wait_writable(struct conn *conn)
 {
 	conn->state = CONN_WRITING;
 	service_disarm(&conn->timer); /* it was progress that brought us here: the time begins anew */
-	(void)conn_await(conn, TIMER_WRITE);
+	/* The client may have read some between the kernel's "not now" and here; that event does not come again. */
+	if (conn_await(conn, TIMER_WRITE) && conn->may_write)
+		service_queue(conn->service, &conn->turn);
 }
 
 enum conn_received conn_receive(struct conn *conn)
@@ -142,7 +152,7 @@ enum conn_received conn_receive(struct conn *conn)
 	room = in->cap - in->len;
 	count = wire_receive(conn, in->data + in->len, room);
 	if (count == -EAGAIN) {
-		conn->may_read = false;
+		conn->may_read = conn->tls != NULL && tls_is_busy(conn->tls);
 		return CONN_NOTHING;
 	}
 	if (count <= 0)
@@ -274,7 +284,10 @@ void conn_run(struct conn *conn)
 	case CONN_WRITING:
 		conn->state = CONN_APP;
 		service_disarm(&conn->timer);
-		exchange_resume(conn->exchange);
+		if (conn->is_late)
+			conn_close(conn);
+		else
+			exchange_resume(conn->exchange);
 		break;
 	case CONN_APP:
 		exchange_resume(conn->exchange);
@@ -299,6 +312,8 @@ void conn_wake(struct conn *conn, uint32_t events)
 		conn->has_hangup = true;
 	if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
 		conn->may_read = true;
+	if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0)
+		conn->may_write = true;
 	/* What TLS could not send before: receiving tries again. */
 	if ((events & EPOLLOUT) != 0 && conn->tls != NULL && conn->state != CONN_APP && tls_has_unsent(conn->tls))
 		conn->may_read = true;
@@ -314,10 +329,15 @@ void conn_expire(struct conn *conn)
 	/* Its turn is near: there is something to read or write after all, and the timer is armed again if not. */
 	if (conn->turn.is_queued)
 		return;
-	if (conn->state == CONN_DISCARD)
+	if (conn->exchange != NULL) {
+		/* Its end runs code of the application, which belongs where turns are run. */
+		conn->is_late = true;
+		service_queue(conn->service, &conn->turn);
+	} else if (conn->state == CONN_DISCARD) {
 		conn_end(conn);
-	else
+	} else {
 		conn_close(conn);
+	}
 }
 
 void conn_drain(struct conn *conn)

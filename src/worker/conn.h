@@ -25,7 +25,8 @@
  *  IDLE         the first byte of the next    HEAD, CLOSED
  *  HEAD         the rest of the head          BODY, APP, LINGER (refused), CLOSED
  *  BODY         the first part of the body    APP, LINGER (refused), CLOSED
- *  APP          the application or its turn   WRITING, DISCARD, IDLE, HEAD, LINGER, CLOSED
+ *  APP          the application, its logger,  WRITING, DISCARD, IDLE, HEAD, LINGER, CLOSED
+ *               or its turn
  *  WRITING      the client to read            APP, CLOSED
  *  DISCARD      the rest of the body          IDLE, HEAD, LINGER, CLOSED
  *  LINGER       the client to close           CLOSED
@@ -72,6 +73,9 @@ struct conn {
 	bool is_registered; /* with the poller; only once it has to wait */
 	bool may_read;      /* no EAGAIN since the last event */
 	bool has_hangup;    /* the end of the stream is in the receive queue or behind it */
+	bool may_write;     /* an event came since sending was last tried */
+	bool is_late;       /* its time ran out while the application had a request of it: closed at its turn */
+	bool keeps_lock;    /* what is sent now does not let other threads run */
 	bool is_trusted;    /* the peer is a proxy of ours */
 	bool may_proxy;     /* the peer may speak the PROXY protocol */
 	bool must_close;    /* whatever the application says */
@@ -122,6 +126,11 @@ void conn_free_spares(struct service *service);
 void conn_end_request(struct conn *conn, bool keep);
 /* exchange.c: wait until the client has read some. */
 void conn_wait_writable(struct conn *conn);
+/*
+ * Code of the application may run, a logger of its, although there is no exchange: nobody else touches the connection until
+ * conn_end() or conn_close().
+ */
+void conn_hold(struct conn *conn);
 /* Waits for the poller; the timer is armed unless it runs already. False: that failed, and the connection is closed. */
 bool conn_await(struct conn *conn, enum timer_kind kind);
 /* No more requests: says so to the client, and closes when that is safe. */

@@ -49,7 +49,9 @@ static struct exchange *exchange_new(struct conn *conn)
 	exchange->remaining = 0;
 	exchange->body_bytes = 0;
 	exchange->owes_continue = conn->request.expect_continue && !conn->body.is_done;
+	exchange->thread = PyThread_get_thread_ident();
 	exchange->is_ended = false;
+	exchange->is_pushing = false;
 	exchange->is_cut = false;
 	exchange->is_taken = false;
 	exchange->hangs_up = false;

@@ -36,10 +36,12 @@ struct exchange {
 	uint64_t started_us;
 	uint64_t remaining;  /* of the application's Content-Length */
 	uint64_t body_bytes; /* of the response, framing excluded */
+	unsigned long thread; /* that called the application */
 	int board_entry;
 	bool owes_continue;     /* the client waits for 100 Continue */
 	bool is_ended;          /* the application has given everything; what is pending is the rest */
-	bool is_in_application; /* its code runs now, on the worker's thread */
+	bool is_in_application; /* its code runs now */
+	bool is_pushing;        /* the output is being sent, perhaps without the lock */
 	bool has_sent;          /* some of the response has left */
 	bool is_taken;          /* by the application: it reads and writes the connection itself */
 	bool hangs_up;          /* the application wants no response to be sent */

@@ -9,6 +9,7 @@
 #include "worker/opening.h"
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include "base/log.h"
@@ -33,6 +34,7 @@ static void refuse_proxy(struct conn *conn, int status, const char *reason, cons
 		return;
 	}
 	/* A page would not be understood before the handshake. */
+	conn_hold(conn);
 	log_warning("Invalid request from ip=%s: %s", conn->remote_text, cause);
 	conn->request.keep_alive = true;
 	conn_end(conn);
@@ -110,6 +112,14 @@ static void accept_header(struct conn *conn, struct proxyproto *header)
 	conn_run(conn);
 }
 
+/* The event may have been another connection's, which had this memory before. */
+static bool has_hung_up(const struct conn *conn)
+{
+	struct pollfd item = { .fd = conn->fd, .events = POLLRDHUP };
+
+	return conn->has_hangup && poll(&item, 1, 0) > 0;
+}
+
 /*
  * The header stays in the socket until it is complete: what follows is TLS, which OpenSSL reads itself. Each new byte is an
  * event, also when the ones before it have not been taken.
@@ -144,7 +154,7 @@ void opening_read_proxy(struct conn *conn)
 	case PROXYPROTO_MORE:
 		break;
 	}
-	if (conn->has_hangup)
+	if (has_hung_up(conn))
 		conn_close(conn);
 	else
 		(void)conn_await(conn, service->is_draining ? TIMER_LAST_FRESH : TIMER_SHAKE);
@@ -156,6 +166,7 @@ static void fail_handshake(struct conn *conn)
 {
 	const bool met_plain_http = tls_met_plain_http(conn->tls);
 
+	conn_hold(conn);
 	log_debug("TLS handshake with ip=%s failed: %s", conn->remote_text, tls_fault(conn->tls));
 	if (met_plain_http) {
 		const struct span text = SPAN_LIT("Plain HTTP was sent to a TLS port");
@@ -191,6 +202,7 @@ void opening_shake(struct conn *conn)
 	if (conn->tls == NULL)
 		conn->tls = tls_new(service->worker->tls, conn->fd);
 	if (conn->tls == NULL) {
+		conn_hold(conn);
 		log_error("No memory for a TLS connection");
 		conn_close(conn);
 		return;
@@ -206,6 +218,7 @@ void opening_shake(struct conn *conn)
 	} else if (code == -EPROTO) {
 		fail_handshake(conn);
 	} else if (code != -EAGAIN) {
+		conn_hold(conn);
 		log_debug("TLS handshake with ip=%s failed: %s", conn->remote_text, strerror(-code));
 		conn_close(conn);
 	} else {

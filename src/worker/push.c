@@ -19,12 +19,25 @@ enum {
 
 int push_flush(struct exchange *exchange)
 {
+	struct conn *conn = exchange->conn;
+	const bool is_own = PyThread_get_thread_ident() == exchange->thread;
 	size_t sent;
-	const int code = output_flush(&exchange->output, exchange->conn, &sent);
+	int code;
 
+	/* One thread of the application sends without the lock. It is not for another one to send the same. */
+	if (exchange->is_pushing)
+		return -EAGAIN;
+	/* Only the thread that runs the request is sure to come back before the request ends. */
+	conn->keeps_lock = exchange->is_in_application && !is_own;
+	exchange->is_pushing = true;
+	code = output_flush(&exchange->output, conn, &sent);
+	exchange->is_pushing = false;
+	/* The request's own thread may be about to wait for what this one has just used up. */
+	if (conn->keeps_lock)
+		conn->may_write = true;
 	if (sent > 0) {
 		exchange->has_sent = true;
-		SERVICE_COUNT(exchange->conn->service, sent_bytes_total, (uint64_t)sent);
+		SERVICE_COUNT(conn->service, sent_bytes_total, (uint64_t)sent);
 	}
 	return code;
 }
@@ -35,7 +48,7 @@ static int write_piece(void *context, PyObject *bytes)
 	struct exchange *exchange = context;
 
 	/* Another thread of the application might call at a time when the output is being sent without the GIL. */
-	if (!exchange->is_in_application || exchange->output.big != NULL ||
+	if (!exchange->is_in_application || exchange->is_pushing || exchange->output.big != NULL ||
 	    output_pending(&exchange->output) > WRITE_BUFFER_BYTES) {
 		PyErr_SetString(PyExc_RuntimeError, "write() called outside the application or while another write() waits");
 		return -1;
@@ -46,8 +59,12 @@ static int write_piece(void *context, PyObject *bytes)
 static int flush_piece(void *context)
 {
 	struct exchange *exchange = context;
-	const int code = push_flush(exchange);
+	int code;
 
+	/* Another thread's write() that has waited until the application returned: the rest is sent as all the rest. */
+	if (!exchange->is_in_application)
+		return 0;
+	code = push_flush(exchange);
 	if (code == 0 ||
 	    (code == -EAGAIN && exchange->output.big == NULL && output_pending(&exchange->output) <= WRITE_BUFFER_BYTES))
 		return 0;

@@ -18,6 +18,7 @@ void request_refuse(struct conn *conn, int status, const char *reason, struct sp
 	struct buf page = BUF_NONE;
 	ssize_t sent;
 
+	conn_hold(conn);
 	/* tests wait for this line */
 	log_warning("Invalid request from ip=%s: %.*s", conn->remote_text, SPAN_ARG(cause));
 	http_error_page(status, reason, text, &page);
@@ -147,6 +148,7 @@ void request_read_head(struct conn *conn)
 		if (!conn->may_read)
 			break;
 		if (conn_receive(conn) == CONN_END) {
+			conn_hold(conn);
 			if (conn->in.len > 0)
 				log_debug("Ignored premature client disconnection.");
 			conn_close(conn);

@@ -215,6 +215,11 @@ static int send_out(struct tls *tls)
 	return 0;
 }
 
+bool tls_is_busy(const struct tls *tls)
+{
+	return tls->is_busy;
+}
+
 int tls_flush(struct tls *tls)
 {
 	return tls->is_busy ? -EAGAIN : send_out(tls);
@@ -351,7 +356,7 @@ static int begin_sending(struct tls *tls)
 	return send_out(tls);
 }
 
-ssize_t tls_send(struct tls *tls, const struct iovec *parts, size_t part_count)
+ssize_t tls_send(struct tls *tls, const struct iovec *parts, size_t part_count, bool keeps_lock)
 {
 	const int code = begin_sending(tls);
 	size_t size = 0;
@@ -361,7 +366,7 @@ ssize_t tls_send(struct tls *tls, const struct iovec *parts, size_t part_count)
 		return code;
 	for (size_t i = 0; i < part_count; i++)
 		size += parts[i].iov_len;
-	if (size < GIL_BYTES)
+	if (keeps_lock || size < GIL_BYTES)
 		return put_parts(tls, parts, part_count);
 	tls->is_busy = true;
 	Py_BEGIN_ALLOW_THREADS

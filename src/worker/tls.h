@@ -48,8 +48,10 @@ bool tls_is_emptied(const struct tls *tls);
  */
 PyObject *tls_describe(const struct tls *tls);
 bool tls_has_pending(const struct tls *tls);
-/* Takes bytes: what the kernel does not take is kept, encrypted; tls_flush() sends it. As wire_send(). */
-ssize_t tls_send(struct tls *tls, const struct iovec *parts, size_t part_count);
+/* Takes bytes: what the kernel does not take is kept, encrypted; tls_flush() sends it. Else as wire_send(). */
+ssize_t tls_send(struct tls *tls, const struct iovec *parts, size_t part_count, bool keeps_lock);
+/* A thread sends without the lock. */
+bool tls_is_busy(const struct tls *tls);
 ssize_t tls_send_file(struct tls *tls, int file_fd, off_t *at, size_t size);
 int tls_flush(struct tls *tls);
 bool tls_has_unsent(const struct tls *tls);

@@ -91,9 +91,10 @@ ssize_t wire_send(struct conn *conn, const struct iovec *parts, size_t part_coun
 	const int fd = conn->fd;
 	ssize_t sent;
 
+	conn->may_write = false;
 	if (conn->tls != NULL)
-		return tls_send(conn->tls, parts, part_count);
-	if (!is_much(parts, part_count))
+		return tls_send(conn->tls, parts, part_count, conn->keeps_lock);
+	if (conn->keeps_lock || !is_much(parts, part_count))
 		return send_plain(fd, parts, part_count);
 	Py_BEGIN_ALLOW_THREADS
 	sent = send_plain(fd, parts, part_count);
@@ -113,6 +114,7 @@ ssize_t wire_send_file(struct conn *conn, int file_fd, off_t *at, size_t size)
 	const int fd = conn->fd;
 	ssize_t sent;
 
+	conn->may_write = false;
 	if (conn->tls != NULL)
 		return tls_send_file(conn->tls, file_fd, at, size);
 	/* The disk may be slow. */
@@ -127,7 +129,10 @@ ssize_t wire_send_file(struct conn *conn, int file_fd, off_t *at, size_t size)
 
 int wire_flush(struct conn *conn)
 {
-	return conn->tls != NULL ? tls_flush(conn->tls) : 0;
+	if (conn->tls == NULL)
+		return 0;
+	conn->may_write = false;
+	return tls_flush(conn->tls);
 }
 
 void wire_end(struct conn *conn)
