@@ -170,6 +170,8 @@ static int check_delegation(struct template *template, struct err *err)
 
 static void check_only(struct template *template)
 {
+	/* What the application prints comes after it. */
+	(void)fflush(stdout);
 	template->master->is_check = true;
 	templates_go(template, PURPOSE_CHECK);
 }

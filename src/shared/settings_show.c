@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "shared/settings.h"
 
+#include "shared/metrics.h"
 #include "shared/settings_types.h"
 
 void setting_add_repr(struct buf *into, const char *text)
@@ -47,12 +48,29 @@ static void add_list(struct buf *into, const struct strlist *list)
 	buf_add_byte(into, ']');
 }
 
+/* gunicorn: config.py validate_statsd_address() keeps what it understood, not what was written. */
+static void add_statsd_host(struct buf *into, const char *text)
+{
+	struct metrics metrics;
+
+	if (metrics_init(&metrics, text, "", "", NULL) == 0 && metrics.host != NULL) {
+		buf_add_byte(into, '(');
+		setting_add_repr(into, metrics.host);
+		buf_addf(into, ", %s)", metrics.port);
+	} else {
+		buf_add_str(into, metrics.is_unix ? metrics.local.sun_path : text);
+	}
+	metrics_release(&metrics);
+}
+
 static void add_text(struct buf *into, const struct setting *row, const char *text)
 {
 	if (text == NULL)
 		buf_add_str(into, "None");
 	else if (row->type == T_DICT)
 		setting_add_dict(into, text);
+	else if (row == &setting_rows[S_statsd_host])
+		add_statsd_host(into, text);
 	else
 		buf_add_str(into, text);
 }

@@ -129,8 +129,11 @@ static char *list_listeners(const struct template *self)
 	return buf_detach(&text);
 }
 
-/* Here the key can be read, and paths count from the right directory. */
-static int prepare_tls(struct template *self, char **ret_text)
+/*
+ * Here the key can be read, and paths count from the right directory. A check often runs where the files are not: gunicorn does
+ * not look for them then.
+ */
+static int prepare_tls(struct template *self, bool is_check, char **ret_text)
 {
 	struct err err = ERR_NONE;
 
@@ -141,6 +144,10 @@ static int prepare_tls(struct template *self, char **ret_text)
 	self->tls = tls_context_new(&self->settings, &err);
 	if (self->tls != NULL)
 		return TEMPLATE_STAYS;
+	if (is_check) {
+		(void)fprintf(stderr, "Warning: %s\n", err.text);
+		return TEMPLATE_STAYS;
+	}
 	free(*ret_text);
 	*ret_text = xasprintf("\nError: %s", err.text);
 	return EXIT_CONFIG;
@@ -155,7 +162,7 @@ static int prepare(struct template *self, const struct message_go *go, char **re
 
 	free(listeners);
 	if (code == TEMPLATE_STAYS)
-		code = prepare_tls(self, ret_text);
+		code = prepare_tls(self, go->purpose == PURPOSE_CHECK, ret_text);
 	if (code != TEMPLATE_STAYS || go->purpose == PURPOSE_CHECK)
 		return code;
 	if (logs_open(&self->settings, &self->access_log, &err) != 0) {
