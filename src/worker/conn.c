@@ -315,7 +315,8 @@ void conn_wake(struct conn *conn, uint32_t events)
 	if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0)
 		conn->may_write = true;
 	/* What TLS could not send before: receiving tries again. */
-	if ((events & EPOLLOUT) != 0 && conn->tls != NULL && conn->state != CONN_APP && tls_has_unsent(conn->tls))
+	if ((events & EPOLLOUT) != 0 && conn->tls != NULL && conn->state != CONN_APP &&
+	    (conn->is_away || tls_has_unsent(conn->tls)))
 		conn->may_read = true;
 	if (conn->is_away)
 		return;

@@ -628,3 +628,26 @@ def test_clients_side_by_side(request, server, client_context, name):
         thread.join(60 * SLOW)
         assert not thread.is_alive()
     assert not errors
+
+
+def test_handshakes_go_on_while_a_thread_is_at_them(server, client_context):
+    """Each piece wakes another thread. What only ThreadSanitizer sees is a report, which ends the test as well."""
+    server.start(args=[*certs.tls_args(), *class_arguments("gthread")])
+    (worker,) = server.workers()
+    hello = hello_bytes(client_context)
+
+    def knock():
+        for _ in range(40):
+            with server.raw() as client:
+                for at in range(0, len(hello), 100):
+                    client.send(hello[at : at + 100])
+                client.sock.recv(100)
+
+    threads = [threading.Thread(target=knock) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60 * SLOW)
+        assert not thread.is_alive()
+    assert get(server, client_context).text == "hello"
+    assert server.workers() == [worker]
