@@ -286,6 +286,9 @@ void listeners_release(struct listeners *set, bool do_unlink)
 		struct shared_listener *shared = set->items[i];
 
 		if (--shared->holders == 0) {
+			/* With another master beside us it is his socket as well. */
+			if (do_unlink)
+				listen_leave(&shared->listener);
 			listen_close(&shared->listener, do_unlink);
 			free(shared);
 		}

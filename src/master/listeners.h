@@ -41,7 +41,10 @@ int listeners_begin(struct listeners *set, const struct listeners *present, stru
 int listeners_inherit(struct listeners *set, const int *fds, size_t fd_count, const struct strlist *binds, struct err *err);
 /* The other master has left: unix sockets are unlinked at the end. */
 void listeners_own(struct listeners *set);
-/* Lets go of the set's sockets; those that no other set holds are closed, and unlinked when do_unlink is set. */
+/*
+ * Lets go of the set's sockets; those that no other set holds are closed. do_unlink: they are ours alone, so unix sockets are
+ * unlinked, and workers that leave take along who waits in the queue.
+ */
 void listeners_release(struct listeners *set, bool do_unlink);
 const struct listener *listeners_get(const struct listeners *set, size_t index);
 /* The same sockets in the same order. */

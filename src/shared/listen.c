@@ -398,6 +398,24 @@ bool listen_is_any(const struct listen_address *address)
 	       (address->host[0] == '\0' || strcmp(address->host, "0.0.0.0") == 0 || strcmp(address->host, "::") == 0);
 }
 
+/*
+ * The option is one of the socket, so every process that has it sees it, whatever number it has there. It has no other effect:
+ * nobody waits in accept() or recv() here.
+ */
+static const struct timeval leaving = { .tv_sec = 7777 };
+
+void listen_leave(const struct listener *listener)
+{
+	(void)setsockopt(listener->fd, SOL_SOCKET, SO_RCVTIMEO, &leaving, sizeof leaving);
+}
+
+bool listen_is_leaving(int fd)
+{
+	struct timeval value = { 0 };
+	socklen_t len = sizeof value;
+	return getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &value, &len) == 0 && value.tv_sec == leaving.tv_sec;
+}
+
 void listen_own(struct listener *listener)
 {
 	struct stat info;

@@ -61,6 +61,9 @@ bool listen_is_at(const struct listen_address *address, int fd);
  * file is not ours until listen_own(). 0 or -errno with a sentence.
  */
 int listen_adopt(struct listener *ret_listener, struct listen_address *address_take, int fd, struct err *err);
+/* Tells all processes that share the socket that nobody will serve it: what waits in its queue is for those who leave. */
+void listen_leave(const struct listener *listener);
+bool listen_is_leaving(int fd);
 /* From now on its unix socket is ours to unlink. */
 void listen_own(struct listener *listener);
 /* Listens, where that was put off. 0 or -errno. */

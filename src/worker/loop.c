@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "shared/listen.h"
 #include "worker/conn.h"
 #include "worker/exchange.h"
 
@@ -175,14 +176,19 @@ void loop_expire(struct service *service)
 }
 
 /*
- * The whole service stops: whoever has knocked before the doors closed is let in, later ones are refused at once, by the
- * kernel. The socket itself lives until the last process has done the same, so that nobody gets lost between two of them.
+ * The whole service stops, or a reload gave up the address: whoever has knocked before the doors closed is let in, later ones are
+ * refused at once, by the kernel. The socket itself lives until the last process has done the same, so that nobody gets lost
+ * between two of them. A socket that others go on serving is left to them.
  */
 static void close_listeners(struct service *service)
 {
+	const bool is_stopping =
+		atomic_load_explicit(&service->worker->board->head->is_stopping, memory_order_relaxed) != 0;
 	struct conn *conn;
 
 	for (size_t i = 0; i < service->listener_count; i++) {
+		if (!is_stopping && !listen_is_leaving(service->listeners[i].fd))
+			continue;
 		while (conn_accept(service, &service->listeners[i], &conn) == 0)
 			service_queue(service, &conn->turn);
 		fd_close(&service->listeners[i].fd);
@@ -194,8 +200,7 @@ void loop_begin_drain(struct service *service)
 	service->now_ms = clock_ms();
 	service->is_draining = true;
 	loop_update_listeners(service);
-	if (atomic_load_explicit(&service->worker->board->head->is_stopping, memory_order_relaxed) != 0)
-		close_listeners(service);
+	close_listeners(service);
 	LIST_EACH (&service->conns, link)
 		conn_drain(LIST_ENTRY(link, struct conn, link));
 }

@@ -210,3 +210,33 @@ def test_term_in_the_middle_of_a_reload(server):
     server.signal("HUP")
     server.wait_log("Handling signal: hup", since=mark)
     server.stop()
+
+
+@pytest.mark.parametrize("kind", ["narrowed", "moved", "unix"])
+def test_who_waits_at_an_address_that_is_given_up_is_answered(server, kind):
+    port = free_port()
+    old, new = {
+        "narrowed": (f"0.0.0.0:{port}", f"127.0.0.1:{port}"),
+        "moved": (f"127.0.0.1:{port}", "127.0.0.1:0"),
+        "unix": ("unix:old.sock", "unix:new.sock"),
+    }[kind]
+    server.start(bind=None, conf=f"bind = '{old}'\n", workers=1)
+    address = str(server.folder / "old.sock") if kind == "unix" else ("127.0.0.1", port)
+    server.address = address
+    busy = begin_slow(server)
+    waiting = [RawClient(address, timeout=30) for _ in range(8)]
+    for client in waiting[:6]:
+        client.send_request("GET", "/pid")
+    mark = server.mark()
+    server.write("gunicorn.conf.py", f"bind = '{new}'\n")
+    server.signal("HUP")
+    server.wait_log(r"Generation 2 serves$", since=mark)
+    server.wait_status(lambda status: any(row["state"] == "retiring" for row in status["workers"]))
+    go(server)
+    with busy:
+        assert busy.read_response().code == 200
+    for client in waiting:
+        if client in waiting[6:]:
+            client.send_request("GET", "/pid")
+        with client:
+            assert client.read_response().code == 200
