@@ -9,6 +9,7 @@
 
 #include "master/codewatch.h"
 
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -26,6 +27,8 @@ struct code_dir {
 	char *path;
 	uv_fs_event_t event; /* engine inotify */
 	bool has_event;
+	bool is_lost;              /* engine inotify: it was removed or moved, and may be back by now, even with the same inode */
+	struct code_stamp watched; /* engine inotify: which folder it is, whatever its path names now */
 	uint64_t listing;    /* engine poll: 0: not looked at yet */
 };
 
@@ -37,6 +40,7 @@ struct codewatch {
 	bool is_broken;
 	bool wants_listings;  /* engine poll: what is in the folders must be known soon, before the cure appears */
 	uint64_t look_ms;     /* engine poll: when to look next */
+	uint64_t return_ms;   /* engine inotify: a folder was removed; when to look whether it is back */
 	char *changed;        /* the first file that changed; NULL: none */
 	uint64_t first_ms;    /* when that was */
 	uint64_t due_ms;      /* when to reload */
@@ -81,24 +85,57 @@ static bool is_in_folder(const char *path, const char *folder)
 	return slash != NULL && (size_t)(slash - path) == len && memcmp(path, folder, len) == 0;
 }
 
+static void look_at_folder(struct codewatch *watch, const char *folder)
+{
+	for (size_t i = 0; i < watch->files.count; i++)
+		if (is_in_folder(watch->files.items[i].path, folder))
+			look_at_file(watch, &watch->files.items[i]);
+}
+
+/* Of something without a suffix only a new folder may be imported; our own log may lie here, too, and grows with each failure. */
+static bool is_new_module(const char *path, const char *name, int events)
+{
+	struct stat info;
+
+	if (!code_is_importable(name))
+		return false;
+	return strchr(name, '.') != NULL ||
+	       ((events & UV_RENAME) != 0 && stat(path, &info) == 0 && S_ISDIR(info.st_mode));
+}
+
+/* inotify tells of the folder itself by its last name, and never again once it has been removed or moved. */
+static bool is_own_name(const char *folder, const char *name)
+{
+	const char *slash = strrchr(folder, '/');
+
+	return slash != NULL && strcmp(slash + 1, name) == 0;
+}
+
+static bool has_been_replaced(const struct code_dir *dir)
+{
+	struct code_stamp now = code_stamp_of(dir->path);
+
+	return now.inode != dir->watched.inode || now.device != dir->watched.device;
+}
+
 static void on_dir_event(uv_fs_event_t *event, const char *name, int events, int status)
 {
 	struct code_dir *dir = event->data;
 	struct codewatch *watch = dir->master->code;
 
-	(void)events;
 	if (status < 0 || name == NULL) {
 		/* Too much at once: anything may have changed. */
-		for (size_t i = 0; i < watch->files.count; i++)
-			if (is_in_folder(watch->files.items[i].path, dir->path))
-				look_at_file(watch, &watch->files.items[i]);
+		look_at_folder(watch, dir->path);
+	} else if ((events & UV_RENAME) != 0 && is_own_name(dir->path, name)) {
+		dir->is_lost = true;
+		watch->return_ms = clock_ms() + CODE_LOOK_MS;
 	} else {
 		char *path = xasprintf("%s/%s", dir->path, name);
 		struct code_file *file = code_files_find(&watch->files, path);
 
 		if (file != NULL)
 			look_at_file(watch, file);
-		else if (watch->is_broken && code_is_importable(name))
+		else if (watch->is_broken && is_new_module(path, name, events))
 			note_change(watch, path);
 		free(path);
 	}
@@ -134,6 +171,7 @@ static int start_event(struct code_dir *dir)
 		return error;
 	dir->has_event = true;
 	dir->event.data = dir;
+	dir->watched = code_stamp_of(dir->path);
 	return uv_fs_event_start(&dir->event, on_dir_event, dir->path, 0);
 }
 
@@ -185,6 +223,33 @@ static void add_dir_of(struct master *master, const char *path)
 
 	add_dir(master, folder);
 	free(folder);
+}
+
+/* Another folder has the path of one that was removed or moved: a checkout, a copy, an unpacked archive. */
+static void watch_again(struct master *master)
+{
+	struct codewatch *watch = master->code;
+	bool is_missing = false;
+
+	LIST_EACH(&watch->dirs, it)
+	{
+		struct code_dir *dir = LIST_ENTRY(it, struct code_dir, link);
+
+		if (!dir->is_lost && !has_been_replaced(dir))
+			continue;
+		if (code_stamp_of(dir->path).inode == 0) {
+			is_missing = true;
+			continue;
+		}
+
+		char *path = xstrdup(dir->path);
+
+		remove_dir(dir);
+		add_dir(master, path);
+		look_at_folder(watch, path);
+		free(path);
+	}
+	watch->return_ms = is_missing ? clock_ms() + CODE_LOOK_MS : 0;
 }
 
 /* ---- engine poll ---- */
@@ -361,7 +426,7 @@ static void stop_watching(struct codewatch *watch)
 	code_files_release(&watch->files);
 	free(watch->changed);
 	watch->changed = NULL;
-	watch->due_ms = 0;
+	watch->due_ms = watch->return_ms = 0;
 }
 
 void codewatch_on_commit(struct master *master, uint32_t generation)
@@ -387,6 +452,8 @@ void codewatch_on_time(struct master *master, uint64_t now_ms)
 		return;
 	if (watch->is_polling && !watch->is_looking && watch->files.count > 0 && now_ms >= watch->look_ms)
 		begin_look(master);
+	if (watch->return_ms != 0 && now_ms >= watch->return_ms)
+		watch_again(master);
 	if (watch->changed == NULL || now_ms < watch->due_ms)
 		return;
 
@@ -406,6 +473,8 @@ uint64_t codewatch_next_ms(const struct master *master)
 		return 0;
 	if (watch->due_ms != 0)
 		return watch->due_ms;
+	if (watch->return_ms != 0)
+		return watch->return_ms;
 	return watch->is_polling && !watch->is_looking && watch->files.count > 0 ? watch->look_ms : 0;
 }
 

@@ -2,6 +2,7 @@
 """--reload: changed code is served, broken code is not, and no request is lost."""
 
 import os
+import shutil
 
 import pytest
 from load import Load
@@ -162,3 +163,36 @@ def test_a_reload_can_turn_it_on_and_off(server):
     server.signal("HUP")
     wait_answer(server, "three ")
     assert not server.log_contains("Worker reloading", since=mark)
+
+
+def test_a_folder_that_is_replaced_is_watched_again(server):
+    folder = server.folder / "shop"
+
+    def unpack(version):
+        folder.mkdir()
+        (folder / "changing.py").write_text(SOURCE.format(version=version))
+
+    unpack("one")
+    start(server, "inotify", app="shop.changing:app")
+    shutil.rmtree(folder)
+    unpack("two")
+    wait_answer(server, "two ")
+    folder.rename(server.folder / "shop.old")
+    unpack("three")
+    wait_answer(server, "three ")
+    (folder / "changing.py").write_text(SOURCE.format(version="four"))
+    wait_answer(server, "four ")
+
+
+def test_the_servers_own_log_is_no_cure_for_broken_code(server):
+    write_app(server, "one")
+    start(server, "inotify")
+    server.write("changing.py", "def app(:\n")
+    server.wait_status(lambda status: status["reload"]["failed_total"] == 1)
+    server.write("notes", "of no interest")
+    mark = server.mark()
+    server.signal("USR1")
+    server.wait_log(r"Handling signal: usr1$", since=mark)
+    server.write("later.py", "")
+    server.wait_log(r"\[INFO\] Worker reloading: .*/later\.py modified$", since=mark)
+    assert not server.log_contains(r"Worker reloading: .*/(log|notes) modified")
