@@ -10,5 +10,7 @@
 
 /* Once for each request, before its objects are released. GIL held; never waits. */
 void record_response(struct exchange *exchange);
+/* A request that was refused although its head was read whole, before it is answered. GIL held; never waits. */
+void record_refusal(struct conn *conn, int status, const char *reason);
 
 #endif

@@ -11,16 +11,21 @@
 #include "base/log.h"
 #include "worker/body.h"
 #include "worker/exchange.h"
+#include "worker/record.h"
 #include "worker/wire.h"
 
-void request_refuse(struct conn *conn, int status, const char *reason, struct span cause, struct span text)
+static void warn(struct conn *conn, struct span cause)
+{
+	conn_hold(conn);
+	/* tests wait for this line */
+	log_warning("Invalid request from ip=%s: %.*s", conn->remote_text, SPAN_ARG(cause));
+}
+
+static void send_page(struct conn *conn, int status, const char *reason, struct span text)
 {
 	struct buf page = BUF_NONE;
 	ssize_t sent;
 
-	conn_hold(conn);
-	/* tests wait for this line */
-	log_warning("Invalid request from ip=%s: %.*s", conn->remote_text, SPAN_ARG(cause));
 	http_error_page(status, reason, text, &page);
 	/* All earlier responses are in the kernel, so there is room; if not, the client does not read anyway. */
 	sent = wire_send_span(conn, buf_span(&page));
@@ -35,13 +40,44 @@ void request_refuse(struct conn *conn, int status, const char *reason, struct sp
 	conn_end(conn);
 }
 
+void request_refuse(struct conn *conn, int status, const char *reason, struct span cause, struct span text)
+{
+	warn(conn, cause);
+	send_page(conn, status, reason, text);
+}
+
+/* The same with a line in the access log: of the request at least the head is known. */
+static void refuse_known(struct conn *conn, int status, const char *reason, struct span cause, struct span text)
+{
+	warn(conn, cause);
+	record_refusal(conn, status, reason);
+	send_page(conn, status, reason, text);
+}
+
+/* gunicorn: of these the exception carries the request, base.py handle_error(); a bad body it finds in the application's time. */
+static bool has_access_line(const struct conn *conn, enum http_result result)
+{
+	switch (result) {
+	case HTTP_BAD_HEADER: /* twice; a malformed one ends the reading before the head is whole */
+	case HTTP_BAD_HOST:
+	case HTTP_BAD_CONTENT_LENGTH:
+	case HTTP_BAD_TRANSFER_ENCODING:
+	case HTTP_BAD_CHUNK:
+	case HTTP_BAD_TRAILER:
+		return conn->request.head_bytes > 0;
+	default:
+		return false;
+	}
+}
+
 static void refuse(struct conn *conn, enum http_result result)
 {
 	struct buf cause = BUF_NONE, text = BUF_NONE;
 
 	http_error_cause(result, &conn->request, &cause);
 	http_error_text(result, &conn->request, &text);
-	request_refuse(conn, http_error_status(result), http_error_reason(result), buf_span(&cause), buf_span(&text));
+	(has_access_line(conn, result) ? refuse_known : request_refuse)(conn, http_error_status(result), http_error_reason(result),
+	                                                                buf_span(&cause), buf_span(&text));
 	buf_release(&cause);
 	buf_release(&text);
 }
@@ -52,7 +88,7 @@ static void refuse_script_name(struct conn *conn, struct span script_name)
 
 	buf_addf(&text, "Configuration problem: Request path '%.*s' does not start with SCRIPT_NAME '%.*s'",
 	         SPAN_ARG(conn->request.path), SPAN_ARG(script_name));
-	request_refuse(conn, 500, "Bad Request", buf_span(&text), buf_span(&text));
+	refuse_known(conn, 500, "Bad Request", buf_span(&text), buf_span(&text));
 	buf_release(&text);
 }
 
@@ -109,7 +145,7 @@ void request_read_body(struct conn *conn)
 		case CONN_END: {
 			const struct span text = SPAN_LIT("The request body is not complete");
 
-			request_refuse(conn, 400, "Bad Request", text, text);
+			refuse_known(conn, 400, "Bad Request", text, text);
 			return;
 		}
 		case CONN_RECEIVED:

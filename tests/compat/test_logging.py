@@ -114,6 +114,33 @@ def test_a_dictionary(server):  # noqa: F811
     assert server.log_contains(r"^INFO\|gunicorn\.error\|Shutting down: Master$", times=1)
 
 
+# Of each the head is whole, or not; then the answer, and what the access line says.
+REFUSED = (
+    (b"GET /one?q HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\nX-Req: me\r\n\r\n", 400, "GET /one?q|q|400|0|me"),
+    (b"GET /two HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, "GET /two||400|0|-"),
+    (b"GET /three HTTP/1.1\r\nHost: a\r\nContent-Type: a\r\nContent-Type: b\r\n\r\n", 400, "GET /three||400|0|-"),
+    (b"POST /four HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400, "POST /four||400|0|-"),
+    (b"GET /five HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: other\r\n\r\n", 501, None),
+    (b"GET /six HTTP/1.1\r\nHost: a\r\nExpect: other\r\n\r\n", 417, None),
+    (b"GET /seven HTTP/1.1\r\nHost: a\r\nBad Name: 1\r\n\r\n", 400, None),
+    (b"garbage\r\n\r\n", 400, None),
+)
+
+
+@pytest.mark.parametrize("conf", ["", "from gunicorn.glogging import Logger\nclass logger_class(Logger):\n    pass\n"])
+def test_refused_requests_that_have_an_access_line(server, conf):  # noqa: F811
+    form = "%(m)s %({raw_uri}e)s|%(q)s|%(s)s|%(b)s|%({x-req}i)s"
+    serve(server, conf=f"{conf}accesslog = 'access'\naccess_log_format = {form!r}\n")
+    for request, status, _line in REFUSED:
+        with socket.create_connection(server.address, timeout=30) as client:
+            client.sendall(request)
+            assert client.recv(65536).startswith(b"HTTP/1.1 %d " % status)
+    assert server.get("/last").code == 404
+    wanted = [line for _request, _status, line in REFUSED if line]
+    got = lines_of(server, len(wanted) + 2)[1:]
+    assert got == [*wanted, "GET /last||404|12|-"]
+
+
 @pytest.fixture
 def receiver():
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as made:
