@@ -17,7 +17,7 @@ import traceback
 
 import _gunwale
 
-from gunwale import logconfig, syslog
+from gunwale import logconfig
 
 ERROR_FORMAT = logconfig.ERROR_FORMAT
 ACCESS_FORMAT = "%(message)s"
@@ -299,6 +299,8 @@ class Logger:
         log.addHandler(handler)
 
     def _set_syslog_handler(self, log, cfg, fmt, name):
+        from gunwale import syslog  # logging.handlers costs a cold start some milliseconds
+
         prefix = cfg.get("syslog_prefix") or cfg.proc_name.replace(":", ".")
         handler = syslog.Handler(cfg.get("syslog_addr"), cfg.get("syslog_facility"))
         handler.setFormatter(logging.Formatter(f"gunicorn.{prefix.replace('%', '%%')}.{name}: {fmt}"))

@@ -7,8 +7,6 @@ import _gunwale
 
 PARAMETERS = {name: parameters for name, parameters, _process in _gunwale.hooks}
 
-NOT_CALLED_YET = ()
-
 _defined = {}
 
 
@@ -73,8 +71,3 @@ def call(name, *args):
     function = _defined.get(name)
     if function is not None:
         function(*args)
-
-
-def names_not_called():
-    """Hooks that are defined but that nobody calls yet."""
-    return [name for name in NOT_CALLED_YET if name in _defined]

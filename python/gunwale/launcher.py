@@ -3,7 +3,6 @@
 
 import json
 import os
-import shutil
 import sys
 
 # How the script's own arguments come to the template: the program's command line is not theirs.
@@ -25,6 +24,8 @@ def find_program():
     ):
         if os.path.isfile(candidate) and os.access(candidate, os.X_OK):
             return candidate
+    import shutil  # not for the template, which imports this file at each start
+
     return shutil.which("gunwale")
 
 

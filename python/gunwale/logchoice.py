@@ -9,6 +9,7 @@ import importlib
 import inspect
 import logging
 import sys
+import threading
 import traceback
 
 from gunwale import applog, logconfig, statsdlog
@@ -145,9 +146,12 @@ def write_exception(log, level, text):
 def relay(log, level, text, pid, seconds):
     """A line of the master's, with the master's pid and time."""
     usual = logging.getLogRecordFactory()
+    here = threading.get_ident()
 
     def make_record(*args, **kwargs):
         record = usual(*args, **kwargs)
+        if threading.get_ident() != here:  # a thread of a server hook logs just now, as the template
+            return record
         record.process = pid
         record.created = seconds
         record.msecs = int((seconds - int(seconds)) * 1000)

@@ -2,7 +2,6 @@
 """logconfig, logconfig_dict and logconfig_json: Python's own logging configuration, over gunicorn's defaults."""
 
 import json
-import logging.config
 import os
 
 ERROR_FORMAT = "%(asctime)s [%(process)d] [%(levelname)s] %(message)s"
@@ -35,6 +34,8 @@ _MISTAKES = (AttributeError, ImportError, ValueError, TypeError)
 
 
 def _use_dict(given):
+    import logging.config  # costs a cold start some milliseconds
+
     try:
         logging.config.dictConfig({**CONFIG_DEFAULTS, **given})
     except _MISTAKES as error:
@@ -58,6 +59,8 @@ def _use_json(path):
 def _use_ini(path):
     if not os.path.exists(path):
         raise RuntimeError(f"Error: log config '{path}' not found")
+    import logging.config
+
     defaults = {**CONFIG_DEFAULTS, "__file__": path, "here": os.path.dirname(path)}
     try:
         logging.config.fileConfig(path, defaults=defaults, disable_existing_loggers=False)

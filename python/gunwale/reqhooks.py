@@ -37,15 +37,11 @@ class Request:
         self.must_close = True
 
     def should_close(self):
-        if self.must_close:
+        """What the first Connection field asks for, if it is one plain word; else what the version does by itself."""
+        wish = next((value.strip(" \t").lower() for name, value in self.headers if name == "CONNECTION"), None)
+        if self.must_close or wish == "close":
             return True
-        for name, value in self.headers:
-            if name == "CONNECTION":
-                value = value.lower().strip(" \t")
-                if value in ("close", "keep-alive"):
-                    return value == "close"
-                break
-        return self.version <= (1, 0)
+        return wish != "keep-alive" and self.version < (1, 1)
 
 
 class Response:

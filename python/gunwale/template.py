@@ -166,9 +166,6 @@ def _warn_about_threads():
 
 
 def _warn_about_configuration():
-    missing = hooks.names_not_called()
-    if missing:
-        _State.log.warning("These hooks are defined but not called yet: %s", ", ".join(missing))
     for sentence in conffile.warnings:
         _State.log.warning("%s", sentence)
 

@@ -178,3 +178,19 @@ logconfig_dict = {
     (failed,) = [line for line in lines if line["levelname"] == "ERROR"]
     assert failed["message"] == "Error handling request /raise" and "Traceback" in failed["exc_info"]
     assert lines[-1]["message"] == "Shutting down: Master" and lines[-1]["process"] == server.pid
+
+
+def test_what_only_some_settings_need_is_not_imported(server):
+    """Each module costs every start and every reload some milliseconds."""
+    source = """
+        import sys
+        seen = {"logging.config", "logging.handlers", "socketserver", "shutil"} & set(sys.modules)
+
+        def app(environ, start_response):
+            body = " ".join(sorted(seen)).encode()
+            start_response("200 OK", [("Content-Length", str(len(body)))])
+            return [body]
+    """
+    server.write("lean.py", source)
+    server.start("lean:app")
+    assert server.get("/").text == ""

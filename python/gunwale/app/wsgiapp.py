@@ -20,7 +20,7 @@ class WSGIApplication(Application):
 
 def run(prog=None):
     """The command `gunwale` with the arguments of sys.argv."""
-    WSGIApplication("%(prog)s [OPTIONS] [APP_MODULE]", prog=prog).run()
+    WSGIApplication(prog=prog).run()
 
 
 if __name__ == "__main__":

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""A package of gunicorn's that only holds others: gunicorn.http, gunicorn.instrument, gunicorn.workers."""
+"""A package of gunicorn's that only holds others: gunicorn.app, gunicorn.http, gunicorn.instrument, gunicorn.workers."""
