@@ -19,7 +19,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "quick: part of the reduced set (sanitizers, other Pythons)")
-    config.addinivalue_line("markers", "slow: takes more than five seconds")
+    config.addinivalue_line("markers", "slow: soak tests and long waits, run by hand")
     if not harness.PROGRAM.exists():
         raise pytest.UsageError(f"{harness.PROGRAM} does not exist: build first, or set GUNWALE_BUILD")
     # Orphans of a killed master come to us and can be reaped; otherwise they would stay as zombies in some containers.

@@ -8,7 +8,7 @@ that was sent on a connection and not answered is one, unless the connection had
 
 import threading
 
-from rawclient import Closed, RawClient
+from rawclient import SLOW, Closed, RawClient
 
 
 class Load:
@@ -37,7 +37,7 @@ class Load:
     def stop(self):
         self.stopping.set()
         for thread in self.threads:
-            thread.join(30)
+            thread.join(30 * SLOW)
             assert not thread.is_alive(), "a client hangs"
 
     def run(self):
@@ -45,7 +45,7 @@ class Load:
         while not self.stopping.is_set():
             try:
                 if client is None:
-                    client, used = RawClient(self.address, timeout=20, **self.connection), 0
+                    client, used = RawClient(self.address, timeout=20 * SLOW, **self.connection), 0
                 headers = {} if self.keep_alive else {"Connection": "close"}
                 response = client.request("GET", self.target, headers=headers)
                 used += 1

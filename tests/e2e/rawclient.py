@@ -4,9 +4,12 @@
 Used by the tests instead of a library so that nothing is repaired on the way.
 """
 
+import os
 import socket
 import ssl
 import time
+
+SLOW = float(os.environ.get("GUNWALE_SLOW", "1"))  # sanitizers and busy machines need more patience
 
 
 class Closed(Exception):
@@ -48,7 +51,7 @@ class RawClient:
     header); with `tls`, an ssl.SSLContext, everything after it is encrypted.
     """
 
-    def __init__(self, address, timeout=15.0, receive_buffer=None, tls=None, prelude=b"", session=None):
+    def __init__(self, address, timeout=15.0 * SLOW, receive_buffer=None, tls=None, prelude=b"", session=None):
         family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.sock = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer:
@@ -182,7 +185,7 @@ class RawClient:
             response.ended_by_close = True
         return response
 
-    def expect_close(self, timeout=10.0):
+    def expect_close(self, timeout=15.0 * SLOW):
         """The server must close now without sending anything more."""
         assert not self.buffer, f"unexpected bytes {bytes(self.buffer)!r}"
         self.sock.settimeout(timeout)
@@ -196,7 +199,7 @@ class RawClient:
         except (BlockingIOError, ssl.SSLWantReadError):
             return False
         finally:
-            self.sock.settimeout(15.0)
+            self.sock.settimeout(15.0 * SLOW)
 
 
 def free_port():
@@ -208,13 +211,13 @@ def free_port():
 
 def can_connect(address):
     try:
-        RawClient(address, timeout=1.0).close()
+        RawClient(address, timeout=5.0).close()
     except OSError:
         return False
     return True
 
 
-def wait_until(question, timeout=15.0, what=None):
+def wait_until(question, timeout=15.0 * SLOW, what=None):
     """Asks again and again until the answer is true, and returns it."""
     end = time.monotonic() + timeout
     while True:

@@ -22,12 +22,11 @@ import subprocess
 import sys
 import textwrap
 
-from rawclient import RawClient, can_connect, wait_until
+from rawclient import SLOW, RawClient, can_connect, wait_until
 
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("GUNWALE_BUILD", HERE.parent.parent / "build" / "test")).resolve()
 PROGRAM = pathlib.Path(os.environ.get("GUNWALE_PROGRAM", BUILD / "gunwale"))
-SLOW = float(os.environ.get("GUNWALE_SLOW", "1"))  # sanitizers and busy machines need more patience
 LISTENING = r"Listening at: (\S+) \((\d+)\)"
 # Variables that change what the server does; a test sets them on purpose.
 CLEARED = (
@@ -399,7 +398,7 @@ class Server:
             }
 
         try:
-            wait_until(lambda: not left(), 5 * SLOW)
+            wait_until(lambda: not left(), 10 * SLOW)
         except AssertionError:
             pids = left()
             names = {pid: pathlib.Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ") for pid in pids}

@@ -226,7 +226,7 @@ def test_another_hup_ends_a_reload_that_hangs(server, preload):
         server.signal("HUP")
         return server.log_contains("Reload failed, .* still not ready when another one was asked for")
 
-    wait_until(has_failed, 45)
+    wait_until(has_failed, 45 * SLOW)
     server.wait_log("Generation [3-9] serves")
     server.wait_workers(1)
     wait_until(lambda: len(server.children()) == 2, what="one worker and one template")

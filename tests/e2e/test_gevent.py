@@ -9,7 +9,7 @@ import pytest
 from classes import class_arguments
 from load import Load
 from rawclient import wait_until
-from server import rss_bytes
+from server import SLOW, rss_bytes
 
 quick = pytest.mark.quick
 CROWD = 100
@@ -206,7 +206,7 @@ def test_slow_readers_and_slow_senders_hold_nobody_up(start):
         sender.send(b"POST /count HTTP/1.1\r\nHost: h\r\nContent-Length: 300000\r\n\r\n" + b"x" * 100000)
         server.wait_status(lambda status: status["workers"][0]["requests_active"] == 2)
         with Load(server.address, clients=4, target="/") as load:
-            wait_until(lambda: load.count > 200, 60)
+            wait_until(lambda: load.count > 200, 60 * SLOW)
             sender.send(b"x" * 200000)
             assert sender.read_response().json()["bytes"] == 300000
             body = reader.read_response().body
@@ -297,9 +297,9 @@ def test_recycling_and_reloads_lose_nothing(start, keep_alive):
     server = start(workers=2, args=["--max-requests", "60", "--max-requests-jitter", "20"])
     with Load(server.address, clients=8, keep_alive=keep_alive) as load:
         for goal in (300, 600):
-            wait_until(lambda goal=goal: load.count > goal, 60)
+            wait_until(lambda goal=goal: load.count > goal, 60 * SLOW)
             server.signal("HUP")
-        wait_until(lambda: load.count > 1000 and len(load.answers) > 4, 60)
+        wait_until(lambda: load.count > 1000 and len(load.answers) > 4, 60 * SLOW)
         load.stop()
     load.check()
 
@@ -322,7 +322,7 @@ def test_a_hub_that_ran_before_the_fork(start):
         pids.update(one.text for one in ask_on_many(server, 4, "/here"))
         return len(pids) == 2
 
-    wait_until(both_have_answered, 60)
+    wait_until(both_have_answered, 60 * SLOW)
     assert server.get("/children", timeout=30).text == "True 127.0.0.1 child"
 
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 from load import Load
-from rawclient import wait_until
+from rawclient import SLOW, wait_until
 
 pytestmark = pytest.mark.quick
 
@@ -74,7 +74,7 @@ def test_a_waiting_request_holds_nobody_up(start, server):
 def test_more_connections_than_threads(start):
     server = start(threads=2)
     with Load(server.address, clients=24, target="/") as load:
-        wait_until(lambda: load.count > 2000, 60)
+        wait_until(lambda: load.count > 2000, 60 * SLOW)
         load.stop()
     load.check()
     assert load.answers == {"hello": load.count}
@@ -93,7 +93,7 @@ def test_a_stream_stays_with_its_thread(start):
     with server.raw(receive_buffer=4096) as slow:
         slow.send(b"GET /stream?pieces=60 HTTP/1.1\r\nHost: h\r\n\r\n")
         with Load(server.address, clients=4, target="/") as load:
-            wait_until(lambda: load.count > 200, 60)
+            wait_until(lambda: load.count > 200, 60 * SLOW)
             body = slow.read_response().body
             load.stop()
         load.check()
@@ -180,9 +180,9 @@ def test_recycling_and_reloads_lose_nothing(start, server, keep_alive):
     start(threads=3, workers=2, args=["--max-requests", "60", "--max-requests-jitter", "20"])
     with Load(server.address, clients=8, keep_alive=keep_alive) as load:
         for goal in (400, 800, 1200):
-            wait_until(lambda goal=goal: load.count > goal, 60)
+            wait_until(lambda goal=goal: load.count > goal, 60 * SLOW)
             server.signal("HUP")
-        wait_until(lambda: load.count > 2000 and len(load.answers) > 5, 60)
+        wait_until(lambda: load.count > 2000 and len(load.answers) > 5, 60 * SLOW)
         load.stop()
     load.check()
 

@@ -148,7 +148,7 @@ def test_a_template_that_hangs_does_not_silence_the_master(server):
         server.signal("USR1")
         return server.log_contains(r"\[INFO\] Handling signal: usr1$")
 
-    wait_until(is_plain, 20)
+    wait_until(is_plain)
     assert server.get("/").code == 200
     (server.folder / "log").read_text()
     server.signal("KILL", template)

@@ -9,7 +9,7 @@ import pytest
 import server as harness
 from load import Load
 from rawclient import wait_until
-from server import open_fds, parent_of, processes_of_session, title
+from server import SLOW, open_fds, parent_of, processes_of_session, title
 
 pytestmark = pytest.mark.quick
 
@@ -59,7 +59,7 @@ def test_no_descriptor_is_leaked_by_recycling(server, preload):
         return after and all(len(after[name]) <= len(before[name]) for name in before)
 
     try:
-        wait_until(same, 10)
+        wait_until(same)
     except AssertionError:
         raise AssertionError(f"before {before}\nafter {settled()}") from None
 
@@ -72,8 +72,8 @@ def test_no_descriptor_is_leaked_by_reloads(server):
         server.signal("HUP")
         server.wait_status(lambda status: status["server"]["generation"] > generation)
         server.wait_workers(2)
-    wait_until(lambda: len(open_fds(server.pid)) <= len(before), 10)
-    wait_until(lambda: len(processes_of_session(server.pid)) == 4, 10)
+    wait_until(lambda: len(open_fds(server.pid)) <= len(before))
+    wait_until(lambda: len(processes_of_session(server.pid)) == 4)
 
 
 def test_no_descriptor_is_leaked_by_connections(server):
@@ -96,10 +96,10 @@ def test_no_descriptor_is_leaked_by_connections(server):
 def test_no_zombies(server):
     server.start(workers=2, args=["--max-requests", "5"])
     with Load(server.address, clients=2) as load:
-        wait_until(lambda: len(load.answers) > 10, 60)
+        wait_until(lambda: len(load.answers) > 10, 60 * SLOW)
         load.stop()
     server.wait_workers(2)
-    wait_until(lambda: "Z" not in processes_of_session(server.pid).values(), 5)
+    wait_until(lambda: "Z" not in processes_of_session(server.pid).values())
 
 
 def test_the_master_stays_small(server):

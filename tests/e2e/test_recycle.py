@@ -3,7 +3,7 @@
 
 import pytest
 from load import Load
-from rawclient import wait_until
+from rawclient import SLOW, wait_until
 
 pytestmark = pytest.mark.quick
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.quick
 def test_no_client_sees_an_error(server, keep_alive):
     server.start(workers=2, args=["--max-requests", "50", "--max-requests-jitter", "20"])
     with Load(server.address, clients=8, keep_alive=keep_alive) as load:
-        wait_until(lambda: load.count > 3000 and len(load.answers) > 10, 60)
+        wait_until(lambda: load.count > 3000 and len(load.answers) > 10, 60 * SLOW)
         load.stop()
     load.check(at_least=3000)
     assert load.repeated <= load.count / 20
@@ -39,7 +39,7 @@ def test_the_successor_is_ready_before_the_old_one_stops(server):
     server.write("slow_import.py", "import time\ntime.sleep(1)\nfrom basic import app\n")
     server.start("slow_import:app", workers=1, args=["--max-requests", "100"])
     with Load(server.address, clients=2) as load:
-        wait_until(lambda: len(load.answers) >= 3, 40)
+        wait_until(lambda: len(load.answers) >= 3, 40 * SLOW)
         load.stop()
     load.check()
 

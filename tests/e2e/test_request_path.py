@@ -125,7 +125,7 @@ def test_a_process_that_the_application_forked_never_serves(server, how):
             assert client.request(target=how).body == b"ok"  # one answer, and it is the worker's
             assert client.request(target="/").body == b"ok"
     assert server.workers() == [worker]
-    wait_until(lambda: server.out_path.read_text().count("child is done") == 3, 10)
+    wait_until(lambda: server.out_path.read_text().count("child is done") == 3)
     assert server.log_contains("ValueError: of the child") == (how == "/raise")
 
 
@@ -135,7 +135,7 @@ def test_an_endless_iterable_ends_with_what_can_be_sent(server, method, target):
     with server.raw() as client:
         for _ in range(2):  # the connection lives on
             assert client.request(method, target).body == (b"" if method == "HEAD" else b"yy")
-    wait_until(lambda: server.out_path.read_text().count("endless is closed") == 2, 10)
+    wait_until(lambda: server.out_path.read_text().count("endless is closed") == 2)
 
 
 def test_a_client_that_leaves_during_write_is_no_error(server):
@@ -213,7 +213,7 @@ def test_early_hints_go_out_before_the_response(server):
         assert (client.read_head().code, client.read_head().code) == (103, 100)
         client.send(b"body")
         assert client.read_response().body == b"okbody"
-    wait_until(lambda: server.status()["requests"]["by_status"]["1xx"] == 5, 10)
+    wait_until(lambda: server.status()["requests"]["by_status"]["1xx"] == 5)
 
 
 def test_early_hints_that_are_wrong_raise_and_send_nothing(server):

@@ -9,7 +9,7 @@ import stat
 import pytest
 from load import Load
 from rawclient import wait_until
-from server import rss_bytes
+from server import SLOW, rss_bytes
 
 pytestmark = pytest.mark.quick
 
@@ -144,7 +144,7 @@ def test_every_read_finds_a_whole_document(server):
                 json.load(file)
             return load.count > 1500
 
-        wait_until(enough, 60)
+        wait_until(enough, 60 * SLOW)
         load.stop()
     load.check()
     server.stop()

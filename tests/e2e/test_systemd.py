@@ -47,12 +47,14 @@ class Manager:
         self.messages = []  # {"READY": "1", ...}, in the order in which they came
 
     def collect(self):
-        while True:
+        end = time.monotonic() + 1  # they may come faster than the socket's time is up
+        while time.monotonic() < end:
             try:
                 data = self.socket.recv(65536)
             except (TimeoutError, socket.timeout):
-                return self.messages
+                break
             self.messages.append(dict(line.split("=", 1) for line in data.decode().splitlines()))
+        return self.messages
 
     def wait(self, question, since=0, timeout=20):
         """The first message after `since` for which question(message) is true, and its place."""
