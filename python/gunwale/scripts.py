@@ -12,7 +12,7 @@ import types
 
 import _gunwale
 
-from gunwale import hooks, launcher
+from gunwale import compat, hooks, launcher
 
 PREFIX = "script:"
 
@@ -91,6 +91,7 @@ def _make_main(spec, path):
 def run(name):
     """Returns the options that the application set, as a configuration file's globals would be."""
     global application, _is_running
+    compat.take_over_starters()
     code, spec, path = _compile(name)
     sys.argv = _arguments(name) or [path]
     main = _make_main(spec, path)

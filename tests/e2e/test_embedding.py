@@ -100,14 +100,20 @@ def test_the_recipe_runs_as_a_module(server, python):
     assert server.get("/").text == "test ['arg'] __main__ True"
 
 
-def test_a_script_that_imports_gunicorn_runs_unchanged(server, embedded_has):
-    if embedded_has("gunicorn"):
-        pytest.skip("the embedded Python has gunicorn")
+def test_a_script_that_imports_gunicorn_runs_unchanged(server):
     server.write("workers", "1")
     server.write("web.py", recipe("gunicorn"))
     server.write("gunicorn.conf.py", "raise RuntimeError('not read')\n")
     start(server, ["-c", "script:web.py"], None)
     assert server.get("/").text == "test [] __main__ True"
+
+
+def test_a_script_starts_this_server_although_gunicorn_is_installed(server, packages):
+    server.write("workers", "1")
+    server.write("web.py", recipe("gunicorn").replace("created_in =", "assert gunicorn.__file__.startswith(sys.prefix)\ncreated_in ="))
+    start(server, ["-c", "script:web.py"], None, {"VIRTUAL_ENV": packages})
+    assert server.get("/").text == "test [] __main__ True"
+    assert not server.log_contains("Starting gunicorn")
 
 
 @pytest.mark.parametrize("module", ["gunwale.app.wsgiapp", "gunicorn.app.wsgiapp"])

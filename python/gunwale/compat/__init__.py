@@ -40,6 +40,8 @@ _FILES = {
     "gunicorn.workers.gthread": "workers.py",
     "gunicorn.workers.sync": "workers.py",
 }
+# What starts a server.
+_STARTERS = frozenset({"gunicorn.app.base", "gunicorn.app.wsgiapp"})
 _PACKAGES = frozenset({"gunicorn", "gunicorn.app", "gunicorn.http", "gunicorn.instrument", "gunicorn.workers"})
 
 
@@ -49,24 +51,43 @@ def _is_ours(module):
     return path is None or os.path.dirname(path) == _FOLDER
 
 
+def _make_spec(name):
+    location = os.path.join(_FOLDER, _FILES[name])
+    # A worker without its privileges may not see our folder any more.
+    if not os.access(location, os.R_OK):
+        return None
+    return importlib.util.spec_from_file_location(
+        name, location, loader=importlib.machinery.SourceFileLoader(name, location)
+    )
+
+
 class _Finder:
     """The last of all finders: a real gunicorn wins."""
 
     @staticmethod
     def find_spec(name, path=None, target=None):
-        file = _FILES.get(name)
-        if file is None or ("." in name and not _is_ours(sys.modules.get("gunicorn"))):
+        if name not in _FILES or ("." in name and not _is_ours(sys.modules.get("gunicorn"))):
             return None
-        location = os.path.join(_FOLDER, file)
-        # A worker without its privileges may not see our folder any more.
-        if not os.access(location, os.R_OK):
-            return None
-        spec = importlib.util.spec_from_file_location(
-            name, location, loader=importlib.machinery.SourceFileLoader(name, location)
-        )
-        if name in _PACKAGES:
+        spec = _make_spec(name)
+        if spec is not None and name in _PACKAGES:
             spec.submodule_search_locations = []  # nothing but this finder knows what is in it
         return spec
+
+
+class _StarterFinder:
+    """The first of all finders."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        return _make_spec(name) if name in _STARTERS else None
+
+
+def take_over_starters():
+    """A script shall start this server, also where gunicorn is installed."""
+    if _StarterFinder not in sys.meta_path:
+        sys.meta_path.insert(0, _StarterFinder)
+    for name in _STARTERS:
+        sys.modules.pop(name, None)
 
 
 def install():
