@@ -130,6 +130,24 @@ def choose():
     return errors, _lowest_level(log), access, isinstance(log, statsdlog.Statsd)
 
 
+def write_to_streams(text):
+    """wsgi.errors, beside the error log: the handlers that somebody else has put onto gunicorn.error get the bare text."""
+    is_stderr = _State.log.cfg.get("errorlog") == "-" if hasattr(_State.log, "cfg") else True
+    handlers = logging.getLogger("gunicorn.error").handlers
+    for handler in handlers[1:] if is_stderr else list(handlers):  # gunicorn: the first one is taken for that of stderr
+        stream = getattr(handler, "stream", None)
+        if stream is None or getattr(handler, "_gunicorn", False) or (is_stderr and stream is sys.stderr):
+            continue
+        handler.acquire()
+        try:
+            stream.write(text)
+        except UnicodeError:
+            stream.write(text.encode("ascii", "backslashreplace").decode("ascii"))
+        finally:
+            handler.release()
+        handler.flush()
+
+
 def write(log, level, text):
     """A line of C's own."""
     getattr(log, _NAMES[level])(text)

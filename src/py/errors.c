@@ -2,13 +2,14 @@
 /*
  * errors.c - wsgi.errors.
  *
- * Called by the application. Never waits for the reader of the log.
+ * Called by the application. Never waits for the reader of the log, unless the user has handlers of his own.
  */
 #include "base/base.h"
 
 #include "py/errors.h"
 
 #include "base/log.h"
+#include "py/pylog.h"
 
 static int write_text(PyObject *text)
 {
@@ -23,6 +24,7 @@ static int write_text(PyObject *text)
 		return -1;
 	log_raw(PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
 	Py_DECREF(bytes);
+	pylog_raw(text);
 	return 0;
 }
 

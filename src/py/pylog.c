@@ -114,6 +114,15 @@ bool pylog_relay(enum log_level level, const char *text, long pid, double second
 	return is_done;
 }
 
+void pylog_raw(PyObject *text)
+{
+	if (is_inside || state.errors == NULL)
+		return;
+	is_inside = true;
+	(void)finish_take(PyObject_CallMethod(state.module, "write_to_streams", "O", text), NULL, "wsgi.errors failed");
+	is_inside = false;
+}
+
 static void set_logger(PyObject **slot, PyObject *logger)
 {
 	PyObject *old = *slot;

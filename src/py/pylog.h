@@ -27,6 +27,8 @@ struct _object *pylog_access(void);
 bool pylog_sends_metrics(void);
 /* A line and the exception that it is about, as logger.exception() in its handler. False: not logged. */
 bool pylog_exception(enum log_level level, const char *text, struct _object *exception);
+/* What the application wrote to wsgi.errors, a str: to the streams that the error log has in Python alone. */
+void pylog_raw(struct _object *text);
 /* A line of the master's. False: not logged. */
 bool pylog_relay(enum log_level level, const char *text, long pid, double seconds);
 

@@ -141,6 +141,30 @@ def test_refused_requests_that_have_an_access_line(server, conf):  # noqa: F811
     assert got == [*wanted, "GET /last||404|12|-"]
 
 
+OTHER_HANDLER = """
+import logging
+from gunicorn.glogging import Logger
+
+class logger_class(Logger):
+    def setup(self, cfg):
+        super().setup(cfg)
+        self.error_log.addHandler(logging.FileHandler("other"))
+"""
+
+
+@pytest.mark.parametrize("errorlog", ["-", "err"])
+def test_wsgi_errors_reaches_every_handler_of_the_error_log(server, errorlog):  # noqa: F811
+    server.write("says.py", "from basic import app as inner\ndef app(environ, start_response):\n    environ['wsgi.errors'].write('said \\xe9\\n')\n    return inner(environ, start_response)\n")
+    server.write("gunicorn.conf.py", f"{OTHER_HANDLER}\nerrorlog = {errorlog!r}\n")
+    server.begin(["-b", "unix:socket", "says:app"])
+    server.address = str(server.folder / "socket")
+    wait_until(server.can_connect)
+    assert server.get("/").code == 200
+    main = server.log() if errorlog == "-" else (server.folder / "err").read_text()
+    assert main.count("\nsaid \xe9\n") == 1
+    assert (server.folder / "other").read_text().count("\nsaid \xe9\n") == 1
+
+
 @pytest.fixture
 def receiver():
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as made:
