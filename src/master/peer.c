@@ -57,13 +57,23 @@ static void receive(struct peer *peer)
 	}
 }
 
+void peer_drain(struct peer *peer)
+{
+	struct message message;
+
+	while (peer != NULL && !peer->is_closed && link_receive(&peer->link, peer->direction, &message) > 0) {
+		peer->on_message(peer->owner, &message);
+		message_release(&message);
+	}
+}
+
 static void on_event(uv_poll_t *poll, int status, int events)
 {
 	struct peer *peer = poll->data;
 
 	if (status < 0) {
 		/* libuv's word for EPOLLERR: the peer closed before it had read everything. What it had sent still counts. */
-		receive(peer);
+		peer_drain(peer);
 		end(peer, 0);
 		return;
 	}
@@ -112,16 +122,6 @@ int peer_send(struct peer *peer, const struct message *message)
 	if (error == 0)
 		watch(peer);
 	return error;
-}
-
-void peer_drain(struct peer *peer)
-{
-	struct message message;
-
-	while (peer != NULL && !peer->is_closed && link_receive(&peer->link, peer->direction, &message) > 0) {
-		peer->on_message(peer->owner, &message);
-		message_release(&message);
-	}
 }
 
 void peer_close(struct peer **peer)
