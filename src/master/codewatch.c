@@ -9,42 +9,15 @@
 
 #include "master/codewatch.h"
 
-#include <sys/stat.h>
 #include <time.h>
 
 #include "base/clock.h"
-#include "base/list.h"
 #include "base/log.h"
 #include "base/span.h"
-#include "master/codefiles.h"
+#include "master/codewatch_internal.h"
 #include "master/master.h"
 #include "master/rollover.h"
 #include "shared/settings_types.h"
-
-struct code_dir {
-	struct list link;
-	struct master *master;
-	char *path;
-	uv_fs_event_t event; /* engine inotify */
-	bool has_event;
-	bool is_lost;              /* engine inotify: it was removed or moved, and may be back by now, even with the same inode */
-	struct code_stamp watched; /* engine inotify: which folder it is, whatever its path names now */
-	uint64_t listing;    /* engine poll: 0: not looked at yet */
-};
-
-struct codewatch {
-	struct code_files files;
-	struct list dirs;
-	bool is_polling;
-	bool is_looking;      /* a look is on the thread pool */
-	bool is_broken;
-	bool wants_listings;  /* engine poll: what is in the folders must be known soon, before the cure appears */
-	uint64_t look_ms;     /* engine poll: when to look next */
-	uint64_t return_ms;   /* engine inotify: a folder was removed; when to look whether it is back */
-	char *changed;        /* the first file that changed; NULL: none */
-	uint64_t first_ms;    /* when that was */
-	uint64_t due_ms;      /* when to reload */
-};
 
 static uint64_t wall_ms(void)
 {
@@ -54,7 +27,7 @@ static uint64_t wall_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static void note_change(struct codewatch *watch, const char *path)
+void codewatch_note_change(struct codewatch *watch, const char *path)
 {
 	uint64_t now_ms = clock_ms();
 
@@ -64,194 +37,6 @@ static void note_change(struct codewatch *watch, const char *path)
 	}
 	watch->due_ms = MIN(now_ms + CODE_SETTLE_MS, watch->first_ms + CODE_SETTLE_MAX_MS);
 }
-
-/* ---- engine inotify ---- */
-
-static void look_at_file(struct codewatch *watch, struct code_file *file)
-{
-	struct code_stamp now = code_stamp_of(file->path);
-
-	if (!code_stamp_is_change(&file->stamp, &now))
-		return;
-	file->stamp = now;
-	note_change(watch, file->path);
-}
-
-static bool is_in_folder(const char *path, const char *folder)
-{
-	const char *slash = strrchr(path, '/');
-	size_t len = strlen(folder);
-
-	return slash != NULL && (size_t)(slash - path) == len && memcmp(path, folder, len) == 0;
-}
-
-static void look_at_folder(struct codewatch *watch, const char *folder)
-{
-	for (size_t i = 0; i < watch->files.count; i++)
-		if (is_in_folder(watch->files.items[i].path, folder))
-			look_at_file(watch, &watch->files.items[i]);
-}
-
-/* Of something without a suffix only a new folder may be imported; our own log may lie here, too, and grows with each failure. */
-static bool is_new_module(const char *path, const char *name, int events)
-{
-	struct stat info;
-
-	if (!code_is_importable(name))
-		return false;
-	return strchr(name, '.') != NULL ||
-	       ((events & UV_RENAME) != 0 && stat(path, &info) == 0 && S_ISDIR(info.st_mode));
-}
-
-/* inotify tells of the folder itself by its last name, and never again once it has been removed or moved. */
-static bool is_own_name(const char *folder, const char *name)
-{
-	const char *slash = strrchr(folder, '/');
-
-	return slash != NULL && strcmp(slash + 1, name) == 0;
-}
-
-static bool has_been_replaced(const struct code_dir *dir)
-{
-	struct code_stamp now = code_stamp_of(dir->path);
-
-	return now.inode != dir->watched.inode || now.device != dir->watched.device;
-}
-
-static void on_dir_event(uv_fs_event_t *event, const char *name, int events, int status)
-{
-	struct code_dir *dir = event->data;
-	struct codewatch *watch = dir->master->code;
-
-	if (status < 0 || name == NULL) {
-		/* Too much at once: anything may have changed. */
-		look_at_folder(watch, dir->path);
-	} else if ((events & UV_RENAME) != 0 && is_own_name(dir->path, name)) {
-		dir->is_lost = true;
-		watch->return_ms = clock_ms() + CODE_LOOK_MS;
-	} else {
-		char *path = xasprintf("%s/%s", dir->path, name);
-		struct code_file *file = code_files_find(&watch->files, path);
-
-		if (file != NULL)
-			look_at_file(watch, file);
-		else if (watch->is_broken && is_new_module(path, name, events))
-			note_change(watch, path);
-		free(path);
-	}
-	master_update(dir->master);
-}
-
-static void free_dir(struct code_dir *dir)
-{
-	free(dir->path);
-	free(dir);
-}
-
-static void on_dir_closed(uv_handle_t *handle)
-{
-	free_dir(handle->data);
-}
-
-static void remove_dir(struct code_dir *dir)
-{
-	list_remove(&dir->link);
-	if (dir->has_event && !uv_is_closing((uv_handle_t *)&dir->event))
-		uv_close((uv_handle_t *)&dir->event, on_dir_closed);
-	else
-		free_dir(dir);
-}
-
-/* 0 or -errno, a libuv error code being one. */
-static int start_event(struct code_dir *dir)
-{
-	int error = uv_fs_event_init(&dir->master->loop, &dir->event);
-
-	if (error != 0)
-		return error;
-	dir->has_event = true;
-	dir->event.data = dir;
-	dir->watched = code_stamp_of(dir->path);
-	return uv_fs_event_start(&dir->event, on_dir_event, dir->path, 0);
-}
-
-/* ---- folders ---- */
-
-static struct code_dir *find_dir(struct codewatch *watch, const char *path)
-{
-	LIST_EACH(&watch->dirs, it)
-	{
-		struct code_dir *dir = LIST_ENTRY(it, struct code_dir, link);
-
-		if (strcmp(dir->path, path) == 0)
-			return dir;
-	}
-	return NULL;
-}
-
-static void begin_polling(struct codewatch *watch)
-{
-	watch->is_polling = true;
-	watch->look_ms = clock_ms() + CODE_LOOK_MS;
-}
-
-static void add_dir(struct master *master, const char *path)
-{
-	struct codewatch *watch = master->code;
-	struct code_dir *dir;
-	int error;
-
-	if (find_dir(watch, path) != NULL)
-		return;
-	dir = xcalloc(1, sizeof(*dir));
-	dir->master = master;
-	dir->path = xstrdup(path);
-	list_add_tail(&watch->dirs, &dir->link);
-	if (watch->is_polling)
-		return;
-	error = start_event(dir);
-	if (error == 0 || error == -ENOENT || error == -ENOTDIR) /* modules may come from places that are no folders: a zip */
-		return;
-	log_warning("inotify can't watch '%s': %s. Files are looked at each second instead", path, strerror(-error));
-	begin_polling(watch);
-}
-
-static void add_dir_of(struct master *master, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *folder = slash != NULL && slash > path ? xstrndup(path, (size_t)(slash - path)) : xstrdup("/");
-
-	add_dir(master, folder);
-	free(folder);
-}
-
-/* Another folder has the path of one that was removed or moved: a checkout, a copy, an unpacked archive. */
-static void watch_again(struct master *master)
-{
-	struct codewatch *watch = master->code;
-	bool is_missing = false;
-
-	LIST_EACH(&watch->dirs, it)
-	{
-		struct code_dir *dir = LIST_ENTRY(it, struct code_dir, link);
-
-		if (!dir->is_lost && !has_been_replaced(dir))
-			continue;
-		if (code_stamp_of(dir->path).inode == 0) {
-			is_missing = true;
-			continue;
-		}
-
-		char *path = xstrdup(dir->path);
-
-		remove_dir(dir);
-		add_dir(master, path);
-		look_at_folder(watch, path);
-		free(path);
-	}
-	watch->return_ms = is_missing ? clock_ms() + CODE_LOOK_MS : 0;
-}
-
 /* ---- engine poll ---- */
 
 struct look {
@@ -300,15 +85,15 @@ static void on_looked(uv_work_t *work, int cancelled)
 		if (file == NULL || !code_stamp_is_change(&file->stamp, &look->files[i].stamp))
 			continue;
 		file->stamp = look->files[i].stamp;
-		note_change(watch, file->path);
+		codewatch_note_change(watch, file->path);
 	}
 	for (size_t i = 0; cancelled == 0 && i < look->dir_count; i++) {
-		struct code_dir *dir = find_dir(watch, look->dirs[i]);
+		struct code_dir *dir = code_dirs_find(watch, look->dirs[i]);
 
 		if (dir == NULL)
 			continue;
 		if (dir->listing != 0 && dir->listing != look->listings[i] && watch->is_broken)
-			note_change(watch, dir->path);
+			codewatch_note_change(watch, dir->path);
 		dir->listing = look->listings[i];
 	}
 	free_look(look);
@@ -352,8 +137,17 @@ static struct codewatch *new_watch(const struct settings *settings)
 
 	list_init(&watch->dirs);
 	if (settings->reload_engine == setting_find_word(setting_rows[S_reload_engine].words, "poll"))
-		begin_polling(watch);
+		code_dirs_begin_polling(watch);
 	return watch;
+}
+
+static void add_dir_of(struct master *master, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash != NULL && slash > path ? xstrndup(path, (size_t)(slash - path)) : xstrdup("/");
+
+	code_dirs_add(master, folder);
+	free(folder);
 }
 
 static void add_file(struct master *master, uint32_t generation, uint64_t since_ms, const char *path)
@@ -369,7 +163,7 @@ static void add_file(struct master *master, uint32_t generation, uint64_t since_
 	add_dir_of(master, path);
 	file->stamp = code_stamp_of(path);
 	if (code_stamp_is_younger(&file->stamp, since_ms, wall_ms()))
-		note_change(watch, path);
+		codewatch_note_change(watch, path);
 }
 
 /* A symbolic link is watched where it lies and where it points to. */
@@ -400,7 +194,7 @@ void codewatch_on_files(struct master *master, uint32_t generation, uint64_t sin
 
 		if (line.len > 1 && path[line.len - 1] == '/') {
 			path[line.len - 1] = '\0';
-			add_dir(master, path);
+			code_dirs_add(master, path);
 		} else if (line.len > 0) {
 			add_path(master, generation, since_ms, path);
 		}
@@ -422,7 +216,7 @@ void codewatch_on_broken(struct master *master)
 static void stop_watching(struct codewatch *watch)
 {
 	LIST_EACH(&watch->dirs, it)
-	remove_dir(LIST_ENTRY(it, struct code_dir, link));
+	code_dirs_remove(LIST_ENTRY(it, struct code_dir, link));
 	code_files_release(&watch->files);
 	free(watch->changed);
 	watch->changed = NULL;
@@ -453,7 +247,7 @@ void codewatch_on_time(struct master *master, uint64_t now_ms)
 	if (watch->is_polling && !watch->is_looking && watch->files.count > 0 && now_ms >= watch->look_ms)
 		begin_look(master);
 	if (watch->return_ms != 0 && now_ms >= watch->return_ms)
-		watch_again(master);
+		code_dirs_watch_again(master);
 	if (watch->changed == NULL || now_ms < watch->due_ms)
 		return;
 
@@ -490,7 +284,7 @@ void codewatch_release(struct master *master)
 		struct code_dir *dir = LIST_ENTRY(it, struct code_dir, link);
 
 		dir->has_event = false;
-		remove_dir(dir);
+		code_dirs_remove(dir);
 	}
 	code_files_release(&watch->files);
 	free(watch->changed);
