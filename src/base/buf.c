@@ -106,15 +106,6 @@ void buf_addf(struct buf *buf, const char *fmt, ...)
 	va_end(args);
 }
 
-void buf_consume(struct buf *buf, size_t len)
-{
-	CHECK(len <= buf->len);
-	if (len == 0)
-		return;
-	buf->len -= len;
-	memmove(buf->data, buf->data + len, buf->len);
-}
-
 const char *buf_text(struct buf *buf)
 {
 	buf_reserve(buf, 1);

@@ -33,8 +33,6 @@ void buf_add_span(struct buf *buf, struct span span);
 void buf_add_byte(struct buf *buf, char byte);
 void buf_addf(struct buf *buf, const char *fmt, ...) ATTR_PRINTF(2, 3);
 void buf_vaddf(struct buf *buf, const char *fmt, va_list args) ATTR_PRINTF(2, 0);
-/* Removes `len` bytes at the front (moves the rest down). */
-void buf_consume(struct buf *buf, size_t len);
 /* The contents as a terminated string, valid until the next change; never NULL. */
 const char *buf_text(struct buf *buf);
 /* Gives the terminated contents away (the caller frees), leaves an empty buffer. */

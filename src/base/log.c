@@ -75,11 +75,6 @@ int log_fd(void)
 	return fd >= 0 ? fd : STDERR_FILENO;
 }
 
-const char *log_path(void)
-{
-	return log_state.outlet.path != NULL ? log_state.outlet.path : "-";
-}
-
 /* For lines that we write ourselves. */
 static bool is_on_here(enum log_level level)
 {

@@ -32,8 +32,6 @@ int log_reopen(struct err *err);
 void log_close(void);
 /* The fd the log writes to; stays the log's. */
 int log_fd(void);
-/* The path as given to log_open(). */
-const char *log_path(void);
 bool log_is_on(enum log_level level);
 uint64_t log_dropped_total(void);
 /* {"time":..., "pid":..., "level":..., "message":...} instead, one object a line; details become "exception". */

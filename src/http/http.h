@@ -118,8 +118,6 @@ enum http_result http_request_parse(struct http_request *request, const struct h
 void http_request_rebase(struct http_request *request, const char *old_data, const char *new_data);
 /* Adds a field to a parsed request; the bytes are borrowed. What was made of the fields before stays as it is. */
 void http_request_put_field(struct http_request *request, struct span name, struct span value);
-/* First field of that name (any case), or NULL. */
-const struct http_field *http_request_find(const struct http_request *request, const char *name);
 /* Append gunicorn's str(exception) for the log line ("Invalid request from ip=...: CAUSE"), its text for the error page. */
 void http_error_cause(enum http_result result, const struct http_request *request, struct buf *text);
 void http_error_text(enum http_result result, const struct http_request *request, struct buf *text);

@@ -76,16 +76,6 @@ void http_request_rebase(struct http_request *request, const char *old_data, con
 	request->base = new_data;
 }
 
-const struct http_field *http_request_find(const struct http_request *request, const char *name)
-{
-	struct span wanted = span_from_str(name);
-
-	for (size_t i = 0; i < request->field_count; i++)
-		if (span_equals_nocase(request->fields[i].name, wanted))
-			return &request->fields[i];
-	return NULL;
-}
-
 /* ---- what the fields say together ---- */
 
 struct field_facts {

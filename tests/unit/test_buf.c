@@ -60,18 +60,6 @@ Test(buf, formats_exactly_as_much_as_there_is_room_for)
 	}
 }
 
-Test(buf, consume_moves_the_rest_to_the_front)
-{
-	struct buf buf = BUF_NONE;
-	buf_add_str(&buf, "hello world");
-	buf_consume(&buf, 0);
-	buf_consume(&buf, 6);
-	cr_assert_str_eq(buf_text(&buf), "world");
-	buf_consume(&buf, 5);
-	cr_assert_str_eq(buf_text(&buf), "");
-	buf_release(&buf);
-}
-
 Test(buf, detach_gives_a_string_away_and_leaves_it_empty)
 {
 	struct buf buf = BUF_NONE;
