@@ -161,7 +161,12 @@ static int set_flag(int fd, int level, int option)
 	return setsockopt(fd, level, option, &on, sizeof on) < 0 ? -errno : 0;
 }
 
-/* gunicorn: sock.py create_sockets(): host names are IPv4; the empty host is every address. */
+/*
+ * gunicorn: sock.py create_sockets(): host names are IPv4; the empty host is every address.
+ *
+ * NEEDSWORK: a name server that does not answer stops the master's loop for as long, when a reload changes `bind` to a host name
+ * (one that stays is not looked up again). The candidate's template could do it, as it does for statsd.
+ */
 static int resolve(const struct listen_address *address, struct sockaddr_storage *ret_at, socklen_t *ret_len,
                    struct err *err)
 {
