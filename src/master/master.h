@@ -63,6 +63,7 @@ struct master {
 	uint64_t started_ms;
 	uint64_t watch_ms;            /* when to look at the heartbeats next */
 	uint64_t spawned_total;
+	long workers_told;            /* the number last logged; 0: none */
 	uint64_t replace_ms;          /* when to start a template for the one that died; 0: none is missing */
 	uint64_t replaced_ms;         /* when the last replacement became ready; 0: none ever did */
 	uint32_t replace_tries;

@@ -107,8 +107,11 @@ static void on_signal(uv_signal_t *handle, int number)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		if (rows[i].number != number)
 			continue;
-		/* Before the service is up gunicorn's handlers are not installed yet; a line on the terminal would be noise. */
-		if (master->is_up)
+		/*
+		 * Before the service is up gunicorn's handlers are not installed yet; a line on the terminal would be noise. And
+		 * once it stops, gunicorn waits for its children without a word about each.
+		 */
+		if (master->is_up && (number != SIGCHLD || !stop_is_on(&master->stop)))
 			say(rows[i].name, number);
 		rows[i].action(master);
 	}

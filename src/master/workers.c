@@ -208,6 +208,17 @@ static bool spawn_or_put_off(struct master *master, struct slot *slot, uint64_t 
 	return false;
 }
 
+/* gunicorn: "4 workers", once so many are under way and when that number changes; one that dies and its heir are no news. */
+static void tell_number(struct master *master)
+{
+	long target = master->pool.target;
+
+	if (target == master->workers_told || (long)pool_live(&master->pool) < target)
+		return;
+	master->workers_told = target;
+	log_debug("%ld workers", target);
+}
+
 void workers_follow_plan(struct master *master, uint64_t now_ms)
 {
 	struct wish wishes[64];
@@ -225,6 +236,7 @@ void workers_follow_plan(struct master *master, uint64_t now_ms)
 				goes_on = spawn_or_put_off(master, slot, now_ms) && goes_on;
 		}
 	}
+	tell_number(master);
 }
 
 /* The slot that this word is about; NULL when it is stale or nonsense. */

@@ -38,6 +38,17 @@ def test_ends_with_0_and_frees_the_port(server, name):
     assert not server.log_contains(r"\[(ERROR|CRITICAL)\]")
 
 
+def test_debug_lines_of_a_start_and_a_stop_are_gunicorns(server):
+    server.start(workers=2, args=["--log-level", "debug"])
+    server.wait_log(r"\[DEBUG\] 2 workers$")
+    server.signal("TTIN")
+    server.wait_log(r"\[DEBUG\] 3 workers$")
+    wait_until(lambda: len(server.workers()) == 3)
+    server.stop()
+    assert server.log_contains(r"\[DEBUG\] \d+ workers$", times=2)
+    assert not server.log_contains(r"Handling signal: chld$")
+
+
 def test_start_lines_stand_in_gunicorns_order(server):
     server.start(workers=1)
     server.stop()
