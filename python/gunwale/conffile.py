@@ -12,7 +12,7 @@ import traceback
 
 from gunwale import compat, hooks, scripts, slips
 
-DEFAULT = "./gunicorn.conf.py"
+DEFAULT = "gunicorn.conf.py"
 _CLASSES = ("worker_class", "logger_class")
 
 # What the file set, as Python objects: `cfg` shows these where JSON cannot hold them.
@@ -163,7 +163,7 @@ def read(location, names):
     if location is None:
         if not os.path.exists(DEFAULT):
             return _to_object([])
-        location = DEFAULT
+        location = os.path.abspath(DEFAULT)  # as gunicorn has it: for __file__, and for what is said of it
     names = frozenset(names)
     if location.startswith(scripts.PREFIX):
         warnings[:] = []

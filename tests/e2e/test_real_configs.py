@@ -91,6 +91,14 @@ FILES = {
 }
 
 
+def test_the_default_file_knows_its_whole_path(server):
+    server.write("gunicorn.conf.py", "raise ValueError(__file__)\n")
+    path = server.folder / "gunicorn.conf.py"
+    done = server.run(["--check-config", "basic:app"])
+    assert done.returncode == 1
+    assert f"Failed to read config file: {path}\n" in done.stderr and f"ValueError: {path}\n" in done.stderr
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_files_mean_what_their_writers_meant(server, name):
     text, env, expected = FILES[name]
