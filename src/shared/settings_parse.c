@@ -333,7 +333,7 @@ static int parse_enum(const struct parse *parse)
 			found = 1;
 	}
 	if (found < 0)
-		return err_set(parse->err, -EINVAL, "Invalid %s: '%s'", row->name, input->text);
+		return err_set(parse->err, -EINVAL, "Invalid %s: '%s' (one of: %s)", row->name, input->text, row->words);
 	*field = found;
 	return 0;
 }

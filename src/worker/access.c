@@ -12,8 +12,10 @@ int access_init(struct access *access, const char *format, bool is_json, struct 
 {
 	*access = (struct access){ .format = NULL };
 	access->format = accesslog_new(format, err);
-	if (access->format == NULL)
+	if (access->format == NULL) {
+		err_add(err, "Invalid value for access_log_format: '%s'", format);
 		return -EINVAL;
+	}
 	accesslog_set_json(access->format, is_json);
 	return 0;
 }

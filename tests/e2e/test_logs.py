@@ -267,3 +267,9 @@ def test_a_stuck_error_log_is_counted_and_told(server):
 
     wait_until(is_told)
     os.close(reader)
+
+
+def test_a_broken_access_log_format_is_named(server):
+    server.spawn(["-b", "127.0.0.1:0", "--access-logfile", "access", "--access-logformat", "%(h", "basic:app"])
+    server.wait_exit(3)
+    assert server.log_contains(r"The worker cannot serve: Invalid value for access_log_format: '%\(h': incomplete format key")

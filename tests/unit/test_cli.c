@@ -320,7 +320,7 @@ Test(cli, values_out_of_range_are_configuration_errors)
 		  "Setting protocol = uwsgi is not supported: gunwale speaks HTTP/1.1; let nginx use proxy_pass instead of uwsgi_pass" },
 		{ "-k\neventlet", "Worker class 'eventlet' is not supported: gunicorn 26 removed it as well; use gevent, or gthread with "
 		                  "threads (worker_class may be: sync" },
-		{ "--proxy-protocol\na:b", "Invalid proxy_protocol: 'a:b'" },
+		{ "--proxy-protocol\na:b", "Invalid proxy_protocol: 'a:b' (one of: off auto v1 v2)" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
