@@ -20,7 +20,7 @@ export GUNWALE_SLOW
 passed=0
 failed=0
 results=$(mktemp -d)
-trap 'rm -rf "$results"' EXIT
+trap 'rm -rf "$results"; wait' EXIT
 
 # count GOOD BAD: adds to the sums.
 count() {
@@ -111,16 +111,26 @@ begun=$(date +%s)
 need_packages gcc make autoconf automake pkg-config libuv1-dev libjansson-dev libssl-dev libpython3-dev python3-dev libcriterion-dev openssl \
 	python3-flask python3-pytest python3-pytest-xdist python3-venv procps util-linux binutils
 
+# While it is built: this takes minutes, and mostly waits for the network.
+mkdir -p "$builds"
+# shellcheck disable=SC2046 # one word a package
+need_venv "$builds/packages" "$python" $(grep -v '^#' "$top/tests/e2e/packages.txt") &
+packages=$!
+
 build "$builds/test" PYTHON="$python" --enable-dev
 unit "$builds/test"
-# shellcheck disable=SC2046 # one word a package
-if need_venv "$builds/packages" "$python" $(grep -v '^#' "$top/tests/e2e/packages.txt"); then
+if wait "$packages"; then
 	export GUNWALE_PACKAGES="$builds/packages"
+	with_gunicorn=$builds/packages
+elif need_venv "$builds/gunicorn" "$python" gunicorn; then
+	with_gunicorn=$builds/gunicorn
+else
+	with_gunicorn=
 fi
 e2e "$builds/test" -m "not slow"
 # No version is pinned: what counts is what a user would replace today.
-if need_venv "$builds/gunicorn" "$python" gunicorn; then
-	GUNICORN="$builds/gunicorn/bin/python -m gunicorn" E2E_DIR=$top/tests/compat e2e "$builds/test" -m "not slow"
+if [ -n "$with_gunicorn" ]; then
+	GUNICORN="$with_gunicorn/bin/python -m gunicorn" E2E_DIR=$top/tests/compat e2e "$builds/test" -m "not slow"
 fi
 
 if [ "${1:-}" != quick ]; then
