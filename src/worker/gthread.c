@@ -10,6 +10,7 @@
 #include "base/base.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 
 #include "base/clock.h"
@@ -35,6 +36,7 @@ struct crew {
 	PyObject *threads;
 	struct turn nudge; /* what the poller gives back for nudge_fd */
 	int nudge_fd;      /* readable: there are turns in the queue, or the end has come */
+	_Atomic unsigned waiting; /* threads that have an event in hand, and want the GIL */
 	bool is_over;
 	bool has_failed;
 };
@@ -68,8 +70,13 @@ static bool await_event(struct crew *crew, uint64_t *until_ms)
 	}
 	if (count == 0) {
 		Py_BEGIN_ALLOW_THREADS
+		/* Without this the thread that lets go would often be the next to have it, until Python's own time is up. */
+		if (atomic_load_explicit(&crew->waiting, memory_order_relaxed) > 0)
+			(void)sched_yield();
 		count = poller_take(&service->poller, -1, &event);
+		(void)atomic_fetch_add_explicit(&crew->waiting, 1, memory_order_relaxed);
 		Py_END_ALLOW_THREADS
+		(void)atomic_fetch_sub_explicit(&crew->waiting, 1, memory_order_relaxed);
 		service->now_ms = clock_ms();
 		*until_ms = service->now_ms + SHARE_MS;
 	}
