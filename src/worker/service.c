@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "py/boot.h"
 #include "py/clientsocket.h"
 #include "py/early_hints.h"
@@ -145,6 +146,7 @@ static int prepare_python(struct service *service, struct err *err)
 
 int service_init(struct service *service, struct worker *worker, struct err *err)
 {
+	struct err format_err = ERR_NONE;
 	int code;
 
 	*service = (struct service){ .worker = worker, .settings = worker->settings, .poller = { .fd = FD_NONE } };
@@ -162,12 +164,11 @@ int service_init(struct service *service, struct worker *worker, struct err *err
 	code = poller_init(&service->poller);
 	if (code < 0)
 		return err_set_errno(err, code, "cannot make an epoll set");
-	if (worker->access_log != NULL) {
-		code = access_init(&service->access, service->settings->access_log_format,
-		                   service->settings->log_format == LOG_FORMAT_JSON, err);
-		if (code < 0)
-			return code;
-	}
+	/* gunicorn serves with such a format, too, and complains of it at each request. */
+	if (worker->access_log != NULL &&
+	    access_init(&service->access, service->settings->access_log_format,
+	                service->settings->log_format == LOG_FORMAT_JSON, &format_err) < 0)
+		log_error("There is no access log: %s", format_err.text);
 	code = set_listeners(service, err);
 	return code < 0 ? code : prepare_python(service, err);
 }

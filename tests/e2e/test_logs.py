@@ -269,7 +269,8 @@ def test_a_stuck_error_log_is_counted_and_told(server):
     os.close(reader)
 
 
-def test_a_broken_access_log_format_is_named(server):
-    server.spawn(["-b", "127.0.0.1:0", "--access-logfile", "access", "--access-logformat", "%(h", "basic:app"])
-    server.wait_exit(3)
-    assert server.log_contains(r"The worker cannot serve: Invalid value for access_log_format: '%\(h': incomplete format key")
+def test_a_broken_access_log_format_is_named_and_the_server_serves(server):
+    server.start(args=["--access-logfile", "access", "--access-logformat", "%(h"])
+    assert server.log_contains(r"There is no access log: Invalid value for access_log_format: '%\(h': incomplete format key")
+    assert server.get("/").code == 200 and server.get("/nowhere").code == 404
+    assert server.read("access") == ""
