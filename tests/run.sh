@@ -148,7 +148,7 @@ if [ "${1:-}" != quick ]; then
 		if need_venv "$folder/venv" "$other" flask gevent requests; then
 			GUNWALE_TEST_VENV=$folder/venv
 		fi
-		GUNWALE_PACKAGES=$GUNWALE_TEST_VENV GUNWALE_TEST_VENV=$GUNWALE_TEST_VENV e2e "$folder" -m quick -k "test_serve or test_config or test_preload or test_reload or test_flask or test_gthread or test_gevent"
+		GUNWALE_PACKAGES=$GUNWALE_TEST_VENV GUNWALE_TEST_VENV=$GUNWALE_TEST_VENV e2e "$folder" -m quick -k "test_serve or test_config or test_preload or (test_reload and not test_reload_code) or test_flask or test_gthread or test_gevent"
 	done
 fi
 
