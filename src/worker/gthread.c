@@ -158,21 +158,6 @@ static bool are_done(const struct crew *crew)
 	return result;
 }
 
-/*
- * Only one waiter in all workers is woken for a client. When that one is stopped or killed before it accepts, nobody else hears
- * of the client: so an idle worker looks by itself.
- */
-static void look_at_listeners(struct service *service)
-{
-	for (size_t i = 0; i < service->listener_count; i++) {
-		struct service_listener *listener = &service->listeners[i];
-		struct pollfd item = { .fd = listener->fd, .events = POLLIN };
-
-		if (listener->is_watched && poll(&item, 1, 0) > 0)
-			service_queue(service, &listener->turn);
-	}
-}
-
 /* Deadlines, and a wait for signals. */
 static void keep_watch(struct crew *crew)
 {
@@ -192,7 +177,7 @@ static void keep_watch(struct crew *crew)
 	if (count > 0)
 		worker_woken(service->worker);
 	else if (!service->is_draining)
-		look_at_listeners(service);
+		loop_look_at_listeners(service);
 }
 
 static int lead(struct crew *crew)

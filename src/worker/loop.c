@@ -8,6 +8,8 @@
 
 #include "worker/loop.h"
 
+#include <poll.h>
+
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -148,15 +150,15 @@ void loop_run_turns(struct service *service, uint64_t max_ms)
 			break;
 }
 
-/*
- * Only one waiter is woken for a client. When that one is stopped or killed before it accepts, nobody else hears of the client:
- * so a worker without anything else to do looks by itself.
- */
-static void look_at_listeners(struct service *service)
+void loop_look_at_listeners(struct service *service)
 {
-	for (size_t i = 0; i < service->listener_count; i++)
-		if (service->listeners[i].is_watched)
-			service_queue(service, &service->listeners[i].turn);
+	for (size_t i = 0; i < service->listener_count; i++) {
+		struct service_listener *listener = &service->listeners[i];
+		struct pollfd item = { .fd = listener->fd, .events = POLLIN };
+
+		if (listener->is_watched && poll(&item, 1, 0) > 0)
+			service_queue(service, &listener->turn);
+	}
 }
 
 void loop_take_events(struct service *service)
@@ -164,7 +166,7 @@ void loop_take_events(struct service *service)
 	for (int i = 0; i < service->poller.count; i++)
 		loop_take_event(service, &service->poller.events[i]);
 	if (service->poller.count == 0 && list_is_empty(&service->turns))
-		look_at_listeners(service);
+		loop_look_at_listeners(service);
 }
 
 void loop_expire(struct service *service)

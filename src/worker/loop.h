@@ -16,6 +16,11 @@ int loop_beat_ms(const struct service *service);
 
 /* Watches the listeners while new clients are wanted. */
 void loop_update_listeners(struct service *service);
+/*
+ * Only one waiter in all workers is woken for a client. When that one is stopped or killed before it accepts, nobody else hears of
+ * the client: so a worker without anything else to do looks by itself.
+ */
+void loop_look_at_listeners(struct service *service);
 /* One event of the poller: notes it at whom it belongs to, and queues whose turn it is. */
 void loop_take_event(struct service *service, const struct epoll_event *event);
 /* All events of the poller's last wait. With none and nothing queued the listeners are looked at. */
