@@ -55,6 +55,8 @@ static const char *type_name(const struct setting *row)
 		return "dictionary";
 	case T_PYOBJ:
 		return "text or Python object";
+	case T_SIZE:
+		return "size";
 	}
 	return "?";
 }

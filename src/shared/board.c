@@ -141,6 +141,51 @@ void board_request_end(struct board_line *line, int entry)
 	atomic_store_explicit(&line->requests[entry].started_ms, 0, memory_order_release);
 }
 
+size_t board_latency_class(uint64_t duration_us)
+{
+	uint64_t units = duration_us >> 4; /* of 16 microseconds: a quarter of the first doubling */
+	if (units < 4)
+		return 0;
+	unsigned doubling = 63U - (unsigned)__builtin_clzll(units) - 2;
+	uint64_t quarter = (units >> doubling) & 3;
+	size_t index = 1 + (size_t)doubling * 4 + (size_t)quarter;
+	return MIN(index, (size_t)BOARD_LATENCIES - 1);
+}
+
+uint64_t board_latency_end_us(size_t latency_class)
+{
+	CHECK(latency_class < BOARD_LATENCIES);
+	if (latency_class == 0)
+		return 64;
+	unsigned doubling = (unsigned)(latency_class - 1) / 4;
+	uint64_t quarter = (latency_class - 1) % 4;
+	return (16 * (4 + quarter + 1)) << doubling;
+}
+
+void board_count_latency(struct board_line *line, uint64_t duration_us)
+{
+	_Atomic uint64_t *count = &line->latencies[board_latency_class(duration_us)];
+	PUT(*count, GET(*count) + 1);
+}
+
+void board_set_socket(struct board_socket *entry, const struct board_socket *values, const char *peer)
+{
+	PUT(entry->memory_bytes, 0);
+	PUT(entry->unread_bytes, GET(values->unread_bytes));
+	PUT(entry->unsent_bytes, GET(values->unsent_bytes));
+	PUT(entry->since_ms, GET(values->since_ms));
+	PUT(entry->is_client, GET(values->is_client));
+	put_text(entry->peer, sizeof entry->peer, peer, strlen(peer));
+	atomic_store_explicit(&entry->memory_bytes, GET(values->memory_bytes), memory_order_release);
+}
+
+void board_set_remedy(struct board_line *line, uint32_t serial, uint64_t amount, const char *text)
+{
+	PUT(line->agent.remedy_amount, amount);
+	put_text(line->agent.remedy_text, sizeof line->agent.remedy_text, text, strlen(text));
+	atomic_store_explicit(&line->agent.remedy_serial, serial, memory_order_release);
+}
+
 /* Length of the well-formed UTF-8 sequence at `at` (RFC 3629), 0 when it is none. There are `left` bytes. */
 static size_t utf8_len(const unsigned char *at, size_t left)
 {
@@ -219,6 +264,9 @@ void board_read(const struct board *board, uint32_t slot, uint64_t now_ms, struc
 #include "tables/counters.def"
 #undef COUNTER
 	get_text(ret_reading->last_words, line->last_words, sizeof ret_reading->last_words);
+	for (size_t i = 0; i < BOARD_LATENCIES; i++)
+		ret_reading->latencies[i] = get_count(&line->latencies[i], TOTAL);
+	board_read_agent(board, slot, now_ms, &ret_reading->agent);
 
 	for (size_t i = 0; i < BOARD_REQUESTS; i++) {
 		struct board_request *request = &line->requests[i];
@@ -232,6 +280,56 @@ void board_read(const struct board *board, uint32_t slot, uint64_t now_ms, struc
 		get_text(ret_reading->requests[at].method, request->method, sizeof request->method);
 		get_text(ret_reading->requests[at].path, request->path, sizeof request->path);
 	}
+}
+
+static uint64_t get_bytes(const _Atomic uint64_t *shared)
+{
+	uint64_t value = GET(*shared);
+
+	return value <= COUNT_MAX ? value : BOARD_UNKNOWN;
+}
+
+static void read_sockets(const struct board_agent *agent, uint64_t now_ms, struct board_agent_reading *ret_reading)
+{
+	for (size_t i = 0; i < BOARD_SOCKETS; i++) {
+		const struct board_socket *from = &agent->sockets[i];
+		uint64_t memory_bytes = atomic_load_explicit(&from->memory_bytes, memory_order_acquire);
+
+		if (memory_bytes == 0 || memory_bytes > COUNT_MAX)
+			continue;
+
+		size_t at = ret_reading->socket_count++;
+
+		ret_reading->sockets[at].memory_bytes = memory_bytes;
+		ret_reading->sockets[at].unread_bytes = get_count(&from->unread_bytes, GAUGE);
+		ret_reading->sockets[at].unsent_bytes = get_count(&from->unsent_bytes, GAUGE);
+		ret_reading->sockets[at].since_ms = get_time(&from->since_ms, now_ms);
+		ret_reading->sockets[at].is_client = GET(from->is_client) != 0;
+		get_text(ret_reading->sockets[at].peer, from->peer, sizeof from->peer);
+	}
+}
+
+void board_read_agent(const struct board *board, uint32_t slot, uint64_t now_ms, struct board_agent_reading *ret_reading)
+{
+	const struct board_line *line = board_line(board, slot);
+	CHECK(line != NULL);
+	const struct board_agent *agent = &line->agent;
+	uint64_t serial = atomic_load_explicit(&agent->remedy_serial, memory_order_acquire);
+
+	memset(ret_reading, 0, sizeof *ret_reading);
+	ret_reading->sockets_ms = get_time(&agent->sockets_ms, now_ms);
+	ret_reading->sockets_open = get_count(&agent->sockets_open, GAUGE);
+	ret_reading->sockets_client_bytes = get_bytes(&agent->sockets_client_bytes);
+	ret_reading->sockets_upstream_bytes = get_bytes(&agent->sockets_upstream_bytes);
+	ret_reading->sockets_unread_bytes = get_bytes(&agent->sockets_unread_bytes);
+	ret_reading->rollup_ms = get_time(&agent->rollup_ms, now_ms);
+	ret_reading->rss_bytes = get_bytes(&agent->rss_bytes);
+	ret_reading->pss_bytes = get_bytes(&agent->pss_bytes);
+	ret_reading->uss_bytes = get_bytes(&agent->uss_bytes);
+	ret_reading->remedy_serial = serial <= UINT32_MAX ? (uint32_t)serial : 0;
+	ret_reading->remedy_amount = get_count(&agent->remedy_amount, GAUGE);
+	get_text(ret_reading->remedy_text, agent->remedy_text, sizeof agent->remedy_text);
+	read_sockets(agent, now_ms, ret_reading);
 }
 
 const char *board_phase_name(enum board_phase phase)

@@ -14,7 +14,7 @@ enum {
 	MESSAGE_BYTES_MAX = 128 * 1024, /* fits the kernel's default socket buffer */
 };
 
-enum message_direction { TO_TEMPLATE, FROM_TEMPLATE, FROM_WORKER };
+enum message_direction { TO_TEMPLATE, FROM_TEMPLATE, TO_WORKER, FROM_WORKER };
 
 enum message_id {
 	MESSAGE_none,

@@ -29,6 +29,7 @@ const char *const setting_group_names[GROUP_MAX] = {
 	[GROUP_CONFIG] = "Configuration",
 	[GROUP_SOCKETS] = "Sockets",
 	[GROUP_WORKERS] = "Workers",
+	[GROUP_MEMORY] = "Memory",
 	[GROUP_SECURITY] = "Limits of requests",
 	[GROUP_DEBUG] = "Debugging",
 	[GROUP_PROCESS] = "Processes",
@@ -194,6 +195,11 @@ bool settings_equal(const struct settings *a, const struct settings *b, enum set
 		return *(const bool *)left == *(const bool *)right;
 	if (row->type == T_ENUM)
 		return *(const int *)left == *(const int *)right;
+	if (row->type == T_SIZE) {
+		const struct size_value *x = left, *y = right;
+
+		return x->kind == y->kind && x->amount == y->amount;
+	}
 	return *(const long *)left == *(const long *)right;
 }
 

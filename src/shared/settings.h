@@ -31,6 +31,14 @@ enum setting_type {
 	T_UMASK,    /* long; leading 0 is octal */
 	T_DICT,     /* char *, JSON object text */
 	T_PYOBJ,    /* char *; lives in Python, C knows its name only */
+	T_SIZE,     /* struct size_value: auto, off, a size or a percentage */
+};
+
+/* A T_SIZE. Which of the kinds a row takes is in its `sizes`. */
+enum size_kind { SIZE_OFF, SIZE_AUTO, SIZE_BYTES, SIZE_PERCENT };
+struct size_value {
+	enum size_kind kind;
+	uint64_t amount; /* bytes, or percent of the memory limit */
 };
 
 enum setting_source { SOURCE_DEFAULT, SOURCE_ENVIRONMENT, SOURCE_FILE, SOURCE_CMD_ARGS, SOURCE_GUNWALE_ARGS, SOURCE_CLI };
@@ -69,6 +77,7 @@ enum setting_id {
 #define FIELD_UMASK(name) long name;
 #define FIELD_DICT(name) char *name;
 #define FIELD_PYOBJ(name) char *name;
+#define FIELD_SIZE(name) struct size_value name;
 
 struct settings {
 #define SETTING(name, type, ...) FIELD_##type(name)
@@ -89,6 +98,8 @@ struct setting {
 	const char *env_prefix; /* put in front of the variable's value; NULL: nothing */
 	long min, max;          /* of numbers; max 0: none but what fits 31 bits */
 	const char *words;      /* T_ENUM, T_WORDS: "sync gthread", lower case */
+	bool is_plain_mb;       /* T_SIZE: a plain number below 1,048,576 is megabytes, as people write it; else bytes */
+	const char *sizes;      /* T_SIZE: which words it takes, and whether percentages: "auto off %" */
 	bool sets_false;        /* a flag that turns the setting off (--no-...) */
 	bool is_repeatable;     /* on the command line: every occurrence adds */
 	bool takes_bool;        /* T_ENUM: True (true, 1) is the second word, False (false, 0, none) and None the first */
@@ -119,6 +130,7 @@ enum setting_group {
 	GROUP_CONFIG,
 	GROUP_SOCKETS,
 	GROUP_WORKERS,
+	GROUP_MEMORY,
 	GROUP_SECURITY,
 	GROUP_DEBUG,
 	GROUP_PROCESS,

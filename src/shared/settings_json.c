@@ -208,6 +208,15 @@ static json_t *value_of(const struct settings *settings, const struct setting *r
 	}
 	if (row->type == T_BOOL)
 		return json_boolean(*(const bool *)field);
+	if (row->type == T_SIZE) {
+		struct buf shown = BUF_NONE;
+		json_t *text;
+
+		setting_add_size(&shown, field);
+		text = json_string(buf_text(&shown));
+		buf_release(&shown);
+		return text;
+	}
 	if (row->type == T_ENUM) {
 		struct span word = setting_word_at(row->words, *(const int *)field);
 

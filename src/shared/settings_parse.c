@@ -378,6 +378,30 @@ static int parse_owner(const struct parse *parse)
 	return 0;
 }
 
+static int parse_size(const struct parse *parse)
+{
+	const struct setting_input *input = parse->input;
+	struct size_value size = { SIZE_OFF, 0 };
+	struct buf forms = BUF_NONE;
+	int rc = 0;
+
+	/* None and False switch it off where that can be, as everywhere in a configuration file. */
+	if (input->kind == IN_NONE || (input->kind == IN_BOOL && !input->flag))
+		rc = setting_parse_size(parse->row, "off", &size);
+	else if (input->kind == IN_TEXT || input->kind == IN_INT)
+		rc = setting_parse_size(parse->row, input->shown, &size);
+	else
+		rc = -EINVAL;
+	if (rc == 0) {
+		*(struct size_value *)parse->field = size;
+		return 0;
+	}
+	setting_add_size_forms(&forms, parse->row);
+	(void)err_set(parse->err, -EINVAL, "%s must be %s, not '%s'", parse->row->name, buf_text(&forms), input->shown);
+	buf_release(&forms);
+	return -EINVAL;
+}
+
 static int parse_dict(const struct parse *parse)
 {
 	const struct setting_input *input = parse->input;
@@ -422,6 +446,8 @@ int setting_parse(const struct setting *row, const struct setting_input *input, 
 		return parse_owner(&parse);
 	case T_DICT:
 		return parse_dict(&parse);
+	case T_SIZE:
+		return parse_size(&parse);
 	}
 	BUG("setting %s has no parser", row->name);
 }

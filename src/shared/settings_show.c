@@ -87,6 +87,8 @@ char *setting_show(const struct settings *settings, enum setting_id id)
 		add_text(&shown, row, *(char *const *)field);
 	} else if (row->type == T_BOOL) {
 		buf_add_str(&shown, *(const bool *)field ? "True" : "False");
+	} else if (row->type == T_SIZE) {
+		setting_add_size(&shown, field);
 	} else if (row->type == T_ENUM) {
 		buf_add_span(&shown, setting_word_at(row->words, *(const int *)field));
 	} else {

@@ -47,6 +47,16 @@ int setting_find_word(const char *words, const char *word);
 /* The word of that index as a span; empty when out of range. */
 struct span setting_word_at(const char *words, int index);
 
+/*
+ * settings_size.c: "auto", "off", "0", "400" (megabytes where the row says so), "64K", "1.5G", "512MiB", "80%", whatever of
+ * these the row takes. -EINVAL when the text is none of them.
+ */
+int setting_parse_size(const struct setting *row, const char *text, struct size_value *ret_size);
+/* As it is written: "auto", "off", "80%", "400M". setting_parse_size() takes it, whatever the row's plain numbers mean. */
+void setting_add_size(struct buf *into, const struct size_value *size);
+/* What the row takes, for a sentence: "auto, off, a size such as 64M, or a percentage of the memory limit". */
+void setting_add_size_forms(struct buf *into, const struct setting *row);
+
 /* Python's repr() of a text. */
 void setting_add_repr(struct buf *into, const char *text);
 

@@ -114,6 +114,7 @@ void record_response(struct exchange *exchange)
 		.duration_us = clock_us() - exchange->started_us,
 	};
 
+	board_count_latency(exchange->conn->service->worker->line, subject.duration_us);
 	/* gunicorn: no line either when the application has hung up. */
 	if (!exchange->hangs_up)
 		log_and_measure(&subject, exchange->reply.response.status);

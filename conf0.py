@@ -1,1 +1,0 @@
-permit_missing_host = True

@@ -1,2 +1,0 @@
-forwarded_allow_ips = '*'
-permit_missing_host = True

@@ -1,2 +1,0 @@
-header_map = 'refuse'
-permit_missing_host = True

@@ -1,2 +1,0 @@
-strip_header_spaces = True
-permit_missing_host = True

@@ -1,2 +1,0 @@
-permit_unconventional_http_method = True
-permit_missing_host = True

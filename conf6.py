@@ -1,2 +1,0 @@
-header_map = 'dangerous'
-permit_missing_host = True

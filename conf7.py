@@ -1,2 +1,0 @@
-permit_obsolete_folding = True
-permit_missing_host = True

@@ -1,2 +1,0 @@
-proxy_protocol = 'auto'
-permit_missing_host = True
