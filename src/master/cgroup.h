@@ -30,7 +30,10 @@ struct cgroup_use {
 };
 void cgroup_read_use(struct cgroup *cgroup, struct cgroup_use *ret_use);
 
-/* Each second, and when something is about to be decided. Looks at the limit again: it may be changed at run time. */
+/*
+ * Each second, and when something is about to be decided. Looks at the limit again: it may be changed at run time, and become
+ * that of another level. A limit that can no longer be read is READING_UNKNOWN; is_limited then says what was known last.
+ */
 struct cgroup_reading {
 	enum cgroup_version version;
 	bool is_limited;          /* by a cgroup; else limit_bytes is the machine's memory */
@@ -39,10 +42,10 @@ struct cgroup_reading {
 	uint64_t available_bytes; /* MemAvailable */
 	uint64_t current_bytes;
 	uint64_t peak_bytes;      /* memory.peak (5.19), memory.max_usage_in_bytes */
-	uint64_t anon_bytes, file_bytes, shmem_bytes, kernel_bytes;
+	uint64_t anon_bytes, file_bytes, shmem_bytes, kernel_bytes; /* file: page cache, with shmem; kernel: without sockets */
 	uint64_t sock_bytes;      /* v2: memory.stat sock; v1: memory.kmem.tcp.usage_in_bytes where it is accounted, else unknown */
 	uint64_t inactive_file_bytes; /* page cache that the kernel drops first: not counted as used */
-	uint64_t oom_kill_total;  /* memory.events, memory.oom_control; of the limiting cgroup and its children */
+	uint64_t oom_kill_total;  /* v2: memory.events, of the limiting cgroup and its children; v1: memory.oom_control, of the own */
 	uint64_t max_event_total; /* memory.events max, memory.failcnt: how often the limit was hit */
 	uint64_t high_event_total; /* v2 */
 	uint64_t psi_some_avg10_hundredths; /* memory.pressure (v2), else /proc/pressure/memory: 12.34 % is 1234 */
@@ -50,7 +53,10 @@ struct cgroup_reading {
 };
 void cgroup_read(struct cgroup *cgroup, struct cgroup_reading *ret_reading);
 
-/* The directory whose limit counts, for people: "/sys/fs/cgroup/memory/docker/3f..."; "" when there is none. Borrowed. */
+/*
+ * The directory whose limit counts, for people: "/sys/fs/cgroup/memory/docker/3f..."; "" when there is none. v1, limit of an
+ * ancestor that can't be seen: the directory nearest to it. Borrowed; cgroup_read() may make it another one.
+ */
 const char *cgroup_path(const struct cgroup *cgroup);
 const char *cgroup_version_name(enum cgroup_version version); /* "none", "v1", "v2" */
 

@@ -34,7 +34,8 @@ void procmem_close(struct procmem *procmem)
 	fd_close(&procmem->fd);
 }
 
-int procmem_read(const struct procmem *procmem, uint64_t *ret_rss_bytes)
+/* A field of "size resident shared ...", which counts pages. */
+static int read_field(const struct procmem *procmem, int field, uint64_t *ret_bytes)
 {
 	char text[128];
 
@@ -46,13 +47,25 @@ int procmem_read(const struct procmem *procmem, uint64_t *ret_rss_bytes)
 	if (len < 0)
 		return -errno;
 
-	/* "size resident shared ..." in pages */
 	struct span rest = span_of(text, (size_t)len);
-	struct span piece;
+	struct span piece = SPAN_NONE;
 	uint64_t pages;
 
-	if (!span_split(&rest, ' ', &piece) || !span_split(&rest, ' ', &piece) || !span_to_u64(piece, &pages))
+	for (int i = 0; i <= field; i++)
+		if (!span_split(&rest, ' ', &piece))
+			return -ESRCH;
+	if (!span_to_u64(piece, &pages))
 		return -ESRCH;
-	*ret_rss_bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
+	*ret_bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
 	return 0;
+}
+
+int procmem_read(const struct procmem *procmem, uint64_t *ret_rss_bytes)
+{
+	return read_field(procmem, 1, ret_rss_bytes);
+}
+
+int procmem_read_virtual(const struct procmem *procmem, uint64_t *ret_bytes)
+{
+	return read_field(procmem, 0, ret_bytes);
 }

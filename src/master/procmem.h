@@ -17,5 +17,7 @@ int procmem_open(struct procmem *procmem, pid_t pid);
 void procmem_close(struct procmem *procmem);
 /* Resident set size in bytes. 0 or -errno (-ESRCH: the process ended). */
 int procmem_read(const struct procmem *procmem, uint64_t *ret_rss_bytes);
+/* Size of its address space. The same. */
+int procmem_read_virtual(const struct procmem *procmem, uint64_t *ret_bytes);
 
 #endif
