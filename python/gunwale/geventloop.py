@@ -45,7 +45,7 @@ def patch():
         monkey.patch_all()
 
 
-class _Runner(gevent.Greenlet):
+class Runner(gevent.Greenlet):
     """One request after the other; parked in between."""
 
     __slots__ = ("crew", "is_called", "is_dismissed")
@@ -53,6 +53,7 @@ class _Runner(gevent.Greenlet):
     def __init__(self, crew):
         super().__init__()
         self.crew = crew
+        self.is_called = True
         self.is_dismissed = False
 
     def _run(self):
@@ -63,6 +64,10 @@ class _Runner(gevent.Greenlet):
             if self.has_links() or self.__dict__ or len(crew.idle) >= IDLE_MAX:
                 return
             self.park()
+
+    def is_idle(self):
+        """Parked: it has no request."""
+        return not self.is_called
 
     def park(self):
         self.is_called = False
@@ -128,7 +133,7 @@ class Crew:
         try:
             while self.has_turns():
                 if not idle:
-                    runner = _Runner(self)
+                    runner = Runner(self)
                 else:
                     runner = idle.pop()
                     runner.is_called = True
@@ -155,7 +160,7 @@ class Crew:
     def _count_parked_references(self):
         """How often one is known that is parked and is nobody else's, looked at as in serve()."""
         turn, self.turn = self.turn, bool
-        runner = _Runner(self)
+        runner = Runner(self)
         runner.switch()
         del runner
         runner = self.idle.pop()

@@ -41,8 +41,6 @@ ALIASES = {
     "worker_type": "worker_class",
 }
 
-# Limits that gunicorn does not have, but some files set.
-NOT_USED_YET = frozenset({"max_worker_memory", "memory_limit"})
 
 _PLAIN = (str, int, float, bool, type(None))
 _SHORTEST = 5  # shorter names are near to too many words
@@ -122,8 +120,8 @@ def _is_candidate(name, value, settings):
 def find(source, found, settings):
     """One sentence for each slip. `source` is the file's text or None, `found` its globals; the order is the file's."""
     candidates = [name for name, value in found.items() if _is_candidate(name, value, settings)]
-    meant = {name: guess(name, settings) for name in candidates if name not in NOT_USED_YET}
-    suspects = [name for name in candidates if name in NOT_USED_YET or meant[name]]
+    meant = {name: guess(name, settings) for name in candidates}
+    suspects = [name for name in candidates if meant[name]]
     if not suspects or source is None:
         return []
     names = _Names()
@@ -132,8 +130,6 @@ def find(source, found, settings):
     for name in suspects:
         if name not in names.assigned or name in names.read:
             continue
-        if name in NOT_USED_YET:
-            sentences.append(f"'{name}' is set in the configuration file; its value is not used yet.")
-        elif meant[name] not in found:
+        if meant[name] not in found:
             sentences.append(f"'{name}' in the configuration file is no setting; did you mean '{meant[name]}'?")
     return sentences

@@ -41,6 +41,12 @@
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 /* Small allocations, whose size no client controls: never return NULL, abort with a message instead. */
+/*
+ * Asked before one of these dies, on whatever thread: true when it has made room, and the allocation is tried once more. NULL: nobody
+ * is asked.
+ */
+typedef bool (*alloc_relief_fn)(void);
+void alloc_set_relief(alloc_relief_fn relieve);
 void *xmalloc(size_t size_bytes);
 void *xcalloc(size_t count, size_t size_bytes);
 void *xrealloc(void *old, size_t size_bytes);

@@ -142,7 +142,9 @@ int fd_replace_file(const char *path, const void *data, size_t len, bool ignores
 		error = fd_write_all(fd, data, len);
 	if (error == 0 && ignores_umask && fchmod(fd, 0644) != 0)
 		error = -errno;
-	fd_close(&fd);
+	/* Some file systems tell only now that the disk is full. */
+	if (fd >= 0 && close(fd) != 0 && errno != EINTR && error == 0)
+		error = -errno;
 	if (error == 0 && rename(temporary, path) != 0)
 		error = -errno;
 	if (error != 0)

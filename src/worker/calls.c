@@ -13,12 +13,24 @@
 #include "py/pyerr.h"
 #include "worker/failure.h"
 
+/* Once per thread: it is a system call. Applications that fork end the copy before it serves. */
+static pid_t own_tid(void)
+{
+	static _Thread_local pid_t tid;
+
+	if (UNLIKELY(tid == 0))
+		tid = gettid();
+	return tid;
+}
+
 static bool enter(struct exchange *exchange)
 {
 	struct service *service = exchange->conn->service;
 
 	if (PyContext_Enter(exchange->context) < 0)
 		return false;
+	exchange->runner = PyThread_get_thread_ident();
+	exchange->tid = own_tid();
 	exchange->is_in_application = true;
 	atomic_store_explicit(&service->worker->line->busy_since_ms, service->now_ms, memory_order_relaxed);
 	return true;
@@ -31,6 +43,11 @@ static void leave(struct exchange *exchange)
 	worker_end_copy(exchange->conn->service->worker);
 	exception = py_error_take();
 	exchange->is_in_application = false;
+	/* It was over before the exception arrived: the next request of this thread is not meant. */
+	if (UNLIKELY(exchange->is_aborted)) {
+		exchange->is_aborted = false;
+		(void)PyThreadState_SetAsyncExc(exchange->runner, NULL);
+	}
 	atomic_store_explicit(&exchange->conn->service->worker->line->busy_since_ms, 0, memory_order_relaxed);
 	if (PyContext_Exit(exchange->context) < 0)
 		PyErr_Clear();

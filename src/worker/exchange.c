@@ -50,6 +50,7 @@ static struct exchange *exchange_new(struct conn *conn)
 	exchange->body_bytes = 0;
 	exchange->owes_continue = conn->request.expect_continue && !conn->body.is_done;
 	exchange->thread = PyThread_get_thread_ident();
+	exchange->is_aborted = false;
 	exchange->is_ended = false;
 	exchange->is_pushing = false;
 	exchange->is_cut = false;

@@ -37,6 +37,8 @@ struct exchange {
 	uint64_t remaining;  /* of the application's Content-Length */
 	uint64_t body_bytes; /* of the response, framing excluded */
 	unsigned long thread; /* that called the application */
+	unsigned long runner; /* the thread that runs its code now, or has last */
+	pid_t tid;            /* the same as the kernel names it */
 	int board_entry;
 	bool owes_continue;     /* the client waits for 100 Continue */
 	bool is_ended;          /* the application has given everything; what is pending is the rest */
@@ -45,6 +47,7 @@ struct exchange {
 	bool has_sent;          /* some of the response has left */
 	bool is_taken;          /* by the application: it reads and writes the connection itself */
 	bool hangs_up;          /* the application wants no response to be sent */
+	bool is_aborted;        /* an exception is on its way to its thread, because it uses too much memory */
 	bool is_cut;            /* the response cannot be completed */
 	bool has_lost_client;   /* found out by write() */
 	int file_fd;            /* wsgi.file_wrapper: sent by the kernel; FD_NONE: not so. Belongs to the file in `result` */

@@ -13,12 +13,26 @@
 #include "py/pyerr.h"
 #include "worker/calls.h"
 #include "worker/respond.h"
+#include "worker/squeeze.h"
+
+/* Ordered, or malloc's word. */
+static bool is_about_memory(void)
+{
+	PyObject *type = PyErr_Occurred();
+
+	return PyErr_ExceptionMatches(PyExc_MemoryError) ||
+	       (PyExceptionClass_Check(type) && strcmp(PyExceptionClass_Name(type), "gunwale.memory.RequestMemoryKill") == 0);
+}
 
 void failure_log(struct exchange *exchange)
 {
 	const struct span target = exchange->conn->request.target;
 
 	SERVICE_COUNT(exchange->conn->service, exceptions_total, 1);
+	if (UNLIKELY(is_about_memory())) {
+		SERVICE_COUNT(exchange->conn->service, requests_aborted_total, 1);
+		(void)squeeze_end(); /* what follows, such as the traceback, needs memory */
+	}
 	/* tests wait for this line */
 	pyerr_log(LOG_ERROR, "Error handling request %.*s", SPAN_ARG(target));
 }

@@ -8,9 +8,12 @@
 
 #include "worker/privs.h"
 
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sys/stat.h>
+
+#include "base/fd.h"
 
 /* A user without a name has no groups to look up: gunicorn skips that silently. */
 static int set_groups(uid_t uid, gid_t gid, struct err *err)
@@ -73,4 +76,20 @@ void privs_give_file(int fd, long uid, long gid)
 	/* On failure the worker cannot reopen the file and says so then. */
 	int ignored = fchown(fd, uid > 0 ? (uid_t)uid : (uid_t)-1, gid > 0 ? (gid_t)gid : (gid_t)-1);
 	(void)ignored;
+}
+
+void privs_offer_to_killer(void)
+{
+	enum { MORE = 500, MOST = 1000 };
+	int fd = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
+	char text[24] = "";
+
+	if (fd < 0)
+		return;
+	if (read(fd, text, sizeof(text) - 1) > 0) {
+		(void)snprintf(text, sizeof(text), "%ld", MIN(strtol(text, NULL, 10) + MORE, (long)MOST));
+		ssize_t ignored = pwrite(fd, text, strlen(text), 0);
+		(void)ignored;
+	}
+	fd_close(&fd);
 }

@@ -17,4 +17,10 @@ int privs_drop(long uid, long gid, bool init_groups, struct err *err);
 /* Gives a log file to that user, so that a worker can open it again later. No effect unless we are root, or on no file. */
 void privs_give_file(int fd, long uid, long gid);
 
+/*
+ * Should the kernel have to kill for want of memory all the same, this process goes before the master does (oom_score_adj). Needs
+ * no privilege; where it can't be done nothing is lost.
+ */
+void privs_offer_to_killer(void);
+
 #endif

@@ -115,6 +115,7 @@ void record_response(struct exchange *exchange)
 	};
 
 	board_count_latency(exchange->conn->service->worker->line, subject.duration_us);
+	SERVICE_COUNT(exchange->conn->service, request_microseconds_total, subject.duration_us);
 	/* gunicorn: no line either when the application has hung up. */
 	if (!exchange->hangs_up)
 		log_and_measure(&subject, exchange->reply.response.status);

@@ -149,6 +149,7 @@ int service_init(struct service *service, struct worker *worker, struct err *err
 	struct err format_err = ERR_NONE;
 	int code;
 
+	worker->service = service;
 	*service = (struct service){ .worker = worker, .settings = worker->settings, .poller = { .fd = FD_NONE } };
 	list_init(&service->turns);
 	list_init(&service->conns);
@@ -175,6 +176,7 @@ int service_init(struct service *service, struct worker *worker, struct err *err
 
 void service_release(struct service *service)
 {
+	service->worker->service = NULL;
 	for (size_t i = 0; i < service->listener_count; i++) {
 		Py_CLEAR(service->listeners[i].server.name);
 		Py_CLEAR(service->listeners[i].server.port);

@@ -26,8 +26,10 @@
 #include "shared/exits.h"
 #include "shared/worker_class.h"
 #include "worker/agent.h"
+#include "worker/chores.h"
 #include "worker/logs.h"
 #include "worker/privs.h"
+#include "worker/squeeze.h"
 
 const struct worker_class worker_classes[] = {
 	{ "sync", sync_run, NULL },
@@ -42,9 +44,14 @@ static struct board_line *own_line;
 /* Set in every process that is forked off the worker. */
 static bool is_copy;
 
+static struct worker *own_worker;
+
 static void note_fork(void)
 {
 	is_copy = true;
+	(void)squeeze_end();
+	if (own_worker != NULL)
+		chores_forget(own_worker->chores);
 }
 
 static void note_last_words(const char *text)
@@ -232,14 +239,22 @@ static int boot_basics(struct worker *worker)
 	sigset_t none;
 
 	begin_line(worker);
+	own_worker = worker;
 	(void)pthread_atfork(NULL, NULL, note_fork);
 	connect_python(worker);
 	if (open_wake(worker, &err) != 0) {
 		log_error("%s", err.text);
 		return EXIT_WORKER_BOOT;
 	}
+	privs_offer_to_killer();
+	alloc_set_relief(squeeze_end);
+	worker->chores = chores_new(worker);
+	if (worker->chores == NULL) {
+		pyerr_log(LOG_ERROR, "The worker can't look after its memory");
+		return EXIT_WORKER_BOOT;
+	}
 	(void)snprintf(name, sizeof(name), "<Worker %ld>", (long)getpid());
-	worker->agent = agent_new(worker->link.fd, name);
+	worker->agent = agent_new(worker, name);
 	if (worker->agent == NULL) {
 		log_error("No thread for the worker's agent: %s", strerror(errno));
 		return EXIT_WORKER_BOOT;
@@ -403,6 +418,7 @@ enum worker_order worker_tick(struct worker *worker)
 {
 	worker_beat(worker);
 	count_dropped(worker);
+	chores_run(worker->chores);
 	if (UNLIKELY(PyErr_CheckSignals() != 0))
 		take_signal_exception(worker);
 	if (UNLIKELY(worker->order != WORKER_SERVE && !worker->has_said_leaving)) {

@@ -16,6 +16,8 @@
 #include "shared/settings.h"
 
 struct agent;
+struct chores;
+struct service;
 struct tls_context;
 
 /* What the loop shall do. */
@@ -42,6 +44,8 @@ struct worker {
 	uint64_t request_limit;    /* 0: none */
 	bool has_asked_recycle;
 	struct agent *agent;
+	struct chores *chores;     /* what the agent wants done with the GIL */
+	struct service *service;   /* the loop's connections; NULL before it runs */
 	void *app;                 /* PyObject *: the WSGI callable; strong */
 	void *proxy;               /* PyObject *: the `worker` object that hooks see; strong */
 	void (*hold_copy)(void);   /* see worker_end_copy(); NULL: none */
