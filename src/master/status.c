@@ -2,7 +2,8 @@
 /*
  * status.c - the status document.
  *
- * Called by master.c. What could not be read is null, never 0.
+ * Called by status_file.c, webstatus.c and control.c. What could not be read is null, never 0. docs/status.md and
+ * docs/status.schema.json describe it: change them with it.
  */
 #include "base/base.h"
 
@@ -11,13 +12,12 @@
 #include <jansson.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
 #include "base/log.h"
 #include "master/master.h"
+#include "master/status_memory.h"
 #include "master/templates.h"
 #include "master/workers.h"
-
-/* ---- the document ---- */
+#include "shared/worker_class.h"
 
 static json_t *seconds(uint64_t ms)
 {
@@ -38,27 +38,52 @@ static const char *state_word(const struct master *master)
 	return master->reload.state == RELOAD_IDLE ? "running" : "reloading";
 }
 
-/* pass: all wanted workers serve; warn: some do; fail: none does. */
+/* pass: all wanted workers serve; warn: some do, or the start is under way; fail: none does. */
 static const char *verdict_word(const struct master *master)
 {
 	long serving = (long)pool_count(&master->pool, SLOT_SERVING);
 
+	if (!stop_is_on(&master->stop) && !master->has_served && (master->pool.generation == 0 || master->pool.target > 0))
+		return "warn";
 	if (stop_is_on(&master->stop) || (serving == 0 && master->pool.target > 0))
 		return "fail";
 	return serving >= master->pool.target && master->reload.last_error[0] == '\0' ? "pass" : "warn";
 }
 
+static json_t *directory_json(void)
+{
+	char *path = getcwd(NULL, 0);
+	json_t *text = path != NULL ? json_string(path) : NULL;
+
+	free(path);
+	return text != NULL ? text : json_null(); /* removed, or no UTF-8 */
+}
+
+/* How many requests the application of one worker can have at the same time. */
+static long requests_at_once(const struct settings *settings)
+{
+	const char *loop = worker_class_loop(settings);
+
+	if (loop != NULL && strcmp(loop, "gthread") == 0)
+		return MAX(settings->threads, 1);
+	return loop != NULL && strcmp(loop, "gevent") == 0 ? settings->worker_connections : 1;
+}
+
 static json_t *server_json(const struct master *master, uint64_t now_ms)
 {
+	char now[32];
 	char start[32];
-	time_t wall = clock_wall() - (time_t)((now_ms - master->started_ms) / 1000);
 	struct tm parts;
 
-	(void)gmtime_r(&wall, &parts);
+	(void)gmtime_r(&master->started_wall, &parts);
 	(void)strftime(start, sizeof(start), "%Y-%m-%dT%H:%M:%SZ", &parts);
-	return json_pack("{s:s, s:s, s:i, s:I, s:s, s:s, s:o}", "name", "gunwale", "version", PACKAGE_VERSION, "pid",
-	                 (int)getpid(), "generation", (json_int_t)master->pool.generation, "state", state_word(master),
-	                 "start_time", start, "uptime_seconds", seconds(now_ms - master->started_ms));
+	clock_rfc3339(now, sizeof(now));
+	return json_pack("{s:s, s:s, s:i, s:I, s:s, s:s, s:s, s:o, s:s, s:I, s:I, s:I, s:o}", "name", "gunwale", "version",
+	                 PACKAGE_VERSION, "pid", (int)getpid(), "generation", (json_int_t)master->pool.generation, "state",
+	                 state_word(master), "start_time", start, "time", now, "uptime_seconds",
+	                 seconds(now_ms - master->started_ms), "worker_class", worker_class_shown(&master->settings),
+	                 "requests_at_once", (json_int_t)requests_at_once(&master->settings), "uid", (json_int_t)geteuid(), "gid",
+	                 (json_int_t)getegid(), "directory", directory_json());
 }
 
 static json_t *listeners_json(const struct master *master)
@@ -92,10 +117,45 @@ static void add_requests(json_t *worker, const struct board_reading *reading, ui
 	(void)json_object_set_new(worker, "requests_in_flight", list);
 }
 
-static json_t *requests_json(const struct counter_sums *sums)
+static json_t *quantile_json(const uint64_t counts[BOARD_LATENCIES], double part)
 {
-	return json_pack("{s:o, s:o, s:{s:o, s:o, s:o, s:o, s:o}}", "total", number(sums->requests_total), "active",
-	                 number(sums->requests_active), "by_status", "1xx", number(sums->responses_1xx_total), "2xx",
+	double value;
+
+	/* Its class is a quarter of a doubling wide: more digits would be invented. */
+	return latency_quantile(counts, part, &value) ? json_real((double)(uint64_t)(value * 1e6) / 1e6) : json_null();
+}
+
+/*
+ * Cumulative, as Prometheus has it. The limits are ends of classes, one a doubling, so that every count is exact; with round
+ * limits none would be.
+ */
+static json_t *durations_json(const uint64_t counts[BOARD_LATENCIES], const struct counter_sums *sums)
+{
+	enum { FIRST = 4 * 4, LAST = 20 * 4 }; /* 1.024 milliseconds to 67 seconds */
+	json_t *buckets = json_array();
+	uint64_t below = 0;
+
+	for (size_t i = 0; i <= LAST; i++) {
+		below += counts[i];
+		if (i >= FIRST && i % 4 == 0)
+			(void)json_array_append_new(buckets, json_pack("{s:f, s:o}", "le", (double)board_latency_end_us(i) / 1e6,
+			                                               "count", number(below)));
+	}
+	return json_pack("{s:o, s:f, s:o}", "count", number(latency_total(counts)), "sum",
+	                 (double)sums->request_microseconds_total / 1e6, "buckets", buckets);
+}
+
+static json_t *requests_json(const struct master *master, const struct counter_sums *sums)
+{
+	uint64_t all[BOARD_LATENCIES];
+	uint64_t recent[BOARD_LATENCIES];
+
+	latency_sum(master, all);
+	latency_recent(&master->latency, all, recent);
+	return json_pack("{s:o, s:o, s:{s:o, s:o, s:o}, s:o, s:{s:o, s:o, s:o, s:o, s:o}}", "total", number(sums->requests_total), "active",
+	                 number(sums->requests_active), "latency_seconds", "p50", quantile_json(recent, 0.5), "p95",
+	                 quantile_json(recent, 0.95), "p99", quantile_json(recent, 0.99), "duration_seconds",
+	                 durations_json(all, sums), "by_status", "1xx", number(sums->responses_1xx_total), "2xx",
 	                 number(sums->responses_2xx_total), "3xx", number(sums->responses_3xx_total), "4xx",
 	                 number(sums->responses_4xx_total), "5xx", number(sums->responses_5xx_total));
 }
@@ -123,6 +183,7 @@ static json_t *worker_json(const struct master *master, const struct slot *slot,
 	const struct slot_facts *facts = slot_facts_const(slot);
 	uint32_t index = slot_index(slot);
 	uint64_t rss_bytes = 0;
+	uint64_t virtual_bytes = 0;
 	bool has_rss = workers_rss(master, index, &rss_bytes) == 0;
 
 	board_read(&master->board, index, now_ms, ret_reading);
@@ -138,8 +199,12 @@ static json_t *worker_json(const struct master *master, const struct slot *slot,
 
 	(void)json_object_set_new(worker, "request_limit",
 	                          facts->request_limit > 0 ? number(facts->request_limit) : json_null());
+	(void)json_object_set_new(worker, "virtual_bytes",
+	                          workers_virtual(master, index, &virtual_bytes) == 0 ? number(virtual_bytes) : json_null());
+	(void)json_object_set_new(worker, "slot_spawned_total", number(workers_spawned(master, index)));
 	add_counters(worker, ret_reading);
 	add_requests(worker, ret_reading, now_ms);
+	status_add_worker_memory(worker, master, index, now_ms);
 	return worker;
 }
 
@@ -163,6 +228,7 @@ static json_t *exits_json(const struct master *master)
 		                  obituary->signal > 0 ? json_integer(obituary->signal) : json_null(), "requests_total",
 		                  number(obituary->requests_total), "age_seconds", seconds(obituary->age_ms), "last_words",
 		                  last_words != NULL ? last_words : json_null()));
+		status_add_exit_memory(json_array_get(list, json_array_size(list) - 1), obituary);
 	}
 	return list;
 }
@@ -207,7 +273,7 @@ static json_t *workers_json(const struct master *master, uint64_t now_ms, struct
 	return list;
 }
 
-char *status_render(struct master *master)
+json_t *status_document(const struct master *master)
 {
 	uint64_t now_ms = clock_ms();
 	struct counter_sums sums = master->obituaries.sums;
@@ -217,158 +283,65 @@ char *status_render(struct master *master)
 	sums.log_dropped_total += log_dropped_total();
 
 	json_t *document = json_pack(
-		"{s:i, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "schema", STATUS_SCHEMA, "status",
+		"{s:i, s:s, s:o, s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:[], s:o, s:o, s:o}", "schema", STATUS_SCHEMA, "status",
 		verdict_word(master), "server", server_json(master, now_ms), "listeners", listeners_json(master),
 		"workers_target", (json_int_t)master->pool.target, "workers_current",
 		(json_int_t)pool_count(&master->pool, SLOT_SERVING), "workers_spawned_total", (json_int_t)master->spawned_total,
 		"templates", (json_int_t)templates_count(master), "workers", workers, "exits", exits_json(master), "exits_total",
-		exit_counts_json(master), "requests", requests_json(&sums), "totals",
-		totals_json(&sums), "reload", reload_json(master));
-	char *text = document != NULL ? json_dumps(document, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) : NULL;
+		exit_counts_json(master), "verdicts", "requests", requests_json(master, &sums), "totals", totals_json(&sums),
+		"reload", reload_json(master));
+	if (document != NULL) {
+		(void)json_object_set_new(document, "limits", status_limits_json(master));
+		(void)json_object_set_new(document, "memory", status_memory_json(master));
+		(void)json_object_set_new(document, "recycles", status_recycles_json(master));
+		(void)json_object_set_new(document, "recycles_total", json_integer((json_int_t)master->recycles.total));
+	}
 
-	json_decref(document);
-	return text;
+	/* A text that is no UTF-8 would be our bug, but no reason to end a service. */
+	return document != NULL ? document : json_pack("{s:i, s:s}", "schema", STATUS_SCHEMA, "status", verdict_word(master));
 }
 
-/* ---- the file ---- */
+/* ---- for those who ask often ---- */
 
-struct write_job {
-	uv_work_t work;
-	struct master *master;
-	char *path;
-	char *text;
-	int error;
-};
-
-/* The caller frees; NULL: none is wanted. Two masters must not write one file. */
-static char *status_path(const struct master *master)
+static void forget(struct status *status)
 {
-	const char *path = master->settings.status_file;
-
-	return path != NULL ? xasprintf("%s%s", path, upgrade_suffix(master)) : NULL;
+	json_decref(status->document);
+	status->document = NULL;
+	for (size_t i = 0; i < FORMAT_MAX; i++) {
+		free(status->texts[i]);
+		status->texts[i] = NULL;
+	}
 }
 
-static int write_file(const char *path, const char *text)
-{
-	char *lines = xasprintf("%s\n", text);
-	int error = fd_replace_file(path, lines, strlen(lines), false);
-
-	free(lines);
-	return error;
-}
-
-/* Once per trouble, not once per write: a full disk must not fill the log as well. */
-static void complain(struct status *status, const char *path, int error)
-{
-	if (error != 0 && !status->has_complained)
-		log_error("Can't write the status file '%s': %s", path, strerror(-error));
-	status->has_complained = error != 0;
-}
-
-static void on_pool_thread(uv_work_t *work)
-{
-	struct write_job *job = work->data;
-
-	job->error = write_file(job->path, job->text);
-}
-
-static void free_job(struct write_job *job)
-{
-	free(job->path);
-	free(job->text);
-	free(job);
-}
-
-static void remove_second(const struct master *master)
-{
-	char *second = xasprintf("%s.2", master->settings.status_file);
-
-	(void)unlink(second);
-	free(second);
-}
-
-static void on_written(uv_work_t *work, int cancelled)
-{
-	struct write_job *job = work->data;
-	struct master *master = job->master;
-
-	char *path = status_path(master);
-
-	master->status.is_writing = false;
-	if (cancelled == 0)
-		complain(&master->status, job->path, job->error);
-	/* It was begun under the old name. */
-	if (path != NULL && strcmp(path, job->path) != 0 && !upgrade_is_second(master))
-		remove_second(master);
-	free(path);
-	free_job(job);
-	master_update(master);
-}
-
-void status_soon(struct status *status)
-{
-	uint64_t soon_ms = clock_ms() + STATUS_SOON_MS;
-
-	if (status->next_ms == 0 || status->next_ms > soon_ms)
-		status->next_ms = soon_ms;
-}
-
-void status_on_time(struct master *master, uint64_t now_ms)
+const json_t *status_recent(struct master *master)
 {
 	struct status *status = &master->status;
-	const struct settings *settings = &master->settings;
+	uint64_t now_ms = clock_ms();
 
-	if (settings->status_file == NULL || !master->is_up || master->stop.state == STOP_DONE) {
-		status->next_ms = 0;
-		return;
+	if (status->document == NULL || now_ms >= status->stale_ms) {
+		forget(status);
+		status->document = status_document(master);
+		status->stale_ms = now_ms + STATUS_STALE_MS;
 	}
-	if (status->next_ms != 0 && now_ms < status->next_ms)
-		return;
-	if (status->is_writing) { /* a slow disk: on_written() comes back here */
-		status->next_ms = now_ms + STATUS_SOON_MS;
-		return;
-	}
-	status->next_ms = now_ms + (uint64_t)MAX(settings->status_interval, 1) * 1000;
-
-	struct write_job *job = xcalloc(1, sizeof(*job));
-
-	job->work.data = job;
-	job->master = master;
-	job->path = status_path(master);
-	job->text = status_render(master);
-	if (job->text == NULL || uv_queue_work(&master->loop, &job->work, on_pool_thread, on_written) != 0) {
-		free_job(job);
-		return;
-	}
-	status->is_writing = true;
+	return status->document;
 }
 
-void status_promote(struct master *master)
+const char *status_text(struct master *master, enum status_format format)
 {
-	if (master->settings.status_file != NULL)
-		remove_second(master);
-	status_soon(&master->status);
+	const json_t *document = status_recent(master);
+	char **text = &master->status.texts[format];
+
+	if (*text == NULL)
+		*text = format_render(format, document);
+	return *text;
 }
 
-void status_write_last(struct master *master)
+void status_renew(struct status *status)
 {
-	char *path = status_path(master);
-	char *text = NULL;
+	status->stale_ms = 0;
+}
 
-	if (path == NULL || !master->is_up)
-		goto out;
-	/* A write that is under way would put an older state over this one. */
-	while (master->status.is_writing && uv_run(&master->loop, UV_RUN_ONCE) != 0)
-		;
-	/* Nobody will look at the file of a second master that has left. */
-	if (upgrade_is_second(master)) {
-		(void)unlink(path);
-		goto out;
-	}
-	text = status_render(master);
-	if (text != NULL)
-		complain(&master->status, path, write_file(path, text));
-out:
-	free(text);
-	free(path);
+void status_release(struct status *status)
+{
+	forget(status);
 }
