@@ -117,6 +117,21 @@ static bool open_listeners(struct template *template)
 	return error == 0;
 }
 
+/* After the service's own addresses: who can't have those must not touch the sockets and files of the one who has. */
+static bool open_doors(struct master *master)
+{
+	struct err err = ERR_NONE;
+
+	if (webstatus_update(master, &err) != 0) {
+		log_error("%s", err.text);
+		master->is_up = false;
+		master_stop(master, true, EXIT_CONFIG, NULL);
+		return false;
+	}
+	control_update(master);
+	return true;
+}
+
 static void go_on(struct template *template)
 {
 	struct master *master = template->master;
@@ -131,6 +146,9 @@ static void go_on(struct template *template)
 		log_info("Using worker: %s", worker_class_shown(&template->settings));
 		free(text);
 		settings_copy(&master->settings, &template->settings);
+		memory_start(master);
+		if (!open_doors(master))
+			return;
 	}
 	templates_go(template, PURPOSE_SERVE);
 }
@@ -150,6 +168,8 @@ static int build_settings(struct template *template, struct err *err)
 
 	if (error != 0)
 		return error;
+	if (webstatus_check(&template->settings, err) != 0)
+		return -EINVAL;
 	if (cli_app(master->cli, &template->settings) == NULL)
 		return err_set(err, -EINVAL, "No application module specified.");
 	return 0;
@@ -214,10 +234,16 @@ static void start_service(struct template *template)
 	go_on(template);
 }
 
+static void show_config(struct template *template)
+{
+	cli_print_config(&template->settings, template->values_json, stdout);
+	memory_print(&template->settings, stdout);
+}
+
 static void first_configured(struct template *template)
 {
 	if (template->settings.print_config)
-		cli_print_config(&template->settings, template->values_json, stdout);
+		show_config(template);
 	if (template->settings.print_config || template->settings.check_config)
 		check_only(template);
 	else

@@ -232,6 +232,10 @@ int listeners_open(struct listeners *set, const struct listeners *present, const
 		}
 	}
 	keep_covered(set, present);
+	for (size_t i = 0; i < set->count; i++)
+		listen_set_send_low_watermark(&set->items[i]->listener, settings->client_send_low_watermark.kind == SIZE_BYTES
+		                                                                ? settings->client_send_low_watermark.amount
+		                                                                : 0);
 	return 0;
 }
 

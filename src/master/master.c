@@ -36,6 +36,7 @@ int master_init(struct master *master, const struct cli *cli, const struct strli
 	master->board.fd = -1;
 	master->spawn.launch_fd = -1;
 	master->started_ms = clock_ms();
+	master->started_wall = clock_wall();
 	list_init(&master->templates);
 	hooks_init(&master->hooks);
 	notify_init(&master->notify);
@@ -81,6 +82,8 @@ static void close_loop(struct master *master)
 	if (!master->is_loop_ready)
 		return;
 	signals_close(master);
+	webstatus_close(&master->webstatus);
+	control_close(&master->control);
 	uv_walk(&master->loop, close_handle, NULL);
 	/* Runs the close callbacks, and waits for a status file that is being written. */
 	(void)uv_run(&master->loop, UV_RUN_DEFAULT);
@@ -93,13 +96,15 @@ void master_release(struct master *master)
 	close_loop(master);
 	codewatch_release(master);
 	for (uint32_t i = 0; i < BOARD_SLOTS; i++)
-		free(master->handles[i]);
+		workers_free_handle(&master->handles[i]);
+	memory_release(&master->memory);
 	listeners_release(&master->listeners, upgrade_owns_sockets(master));
 	pool_release(&master->pool);
 	hooks_release(&master->hooks);
 	spawn_release(&master->spawn);
 	notify_release(&master->notify);
 	statsd_release(&master->statsd);
+	status_release(&master->status);
 	board_release(&master->board);
 	settings_release(&master->settings);
 	free(master->pidfile);
@@ -246,8 +251,10 @@ static void arm_timer(struct master *master, uint64_t now_ms)
 	next_ms = sooner(next_ms, replacement_next_ms(master));
 	next_ms = sooner(next_ms, upgrade_next_ms(master));
 	next_ms = sooner(next_ms, codewatch_next_ms(master));
+	next_ms = sooner(next_ms, master->memory.next_ms);
 	next_ms = sooner(next_ms, master->stop.kill_ms);
 	next_ms = sooner(next_ms, master->status.next_ms);
+	next_ms = sooner(next_ms, master->latency.next_ms);
 	next_ms = sooner(next_ms, notify_next_ms(&master->notify));
 	next_ms = sooner(next_ms, statsd_next_ms(&master->statsd));
 	if (master->settings.timeout > 0 && pool_count(&master->pool, SLOT_SERVING) > 0)
@@ -268,6 +275,7 @@ static void on_time(struct master *master, uint64_t now_ms)
 	upgrade_on_time(master, now_ms);
 	codewatch_on_time(master, now_ms);
 	watch_on_time(master, now_ms);
+	memory_on_time(master, now_ms);
 }
 
 void master_update(struct master *master)
@@ -289,6 +297,7 @@ void master_update(struct master *master)
 		workers_follow_plan(master, now_ms);
 		templates_dismiss_unused(master);
 	}
+	latency_on_time(master, now_ms);
 	status_on_time(master, now_ms);
 	notify_on_time(master, now_ms);
 	statsd_on_time(master, now_ms);

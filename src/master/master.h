@@ -11,19 +11,24 @@
 #include "base/base.h"
 #include "base/list.h"
 #include "master/cli.h"
+#include "master/control.h"
 #include "master/hooks.h"
 #include "master/inherit.h"
+#include "master/latency.h"
 #include "master/listeners.h"
 #include "master/logrelay.h"
+#include "master/memory.h"
 #include "master/notify.h"
 #include "master/obituary.h"
 #include "master/pool.h"
+#include "master/recycles.h"
 #include "master/reload.h"
 #include "master/spawn.h"
 #include "master/statsd.h"
 #include "master/status.h"
 #include "master/stop.h"
 #include "master/upgrade.h"
+#include "master/webstatus.h"
 #include "shared/board.h"
 #include "shared/settings.h"
 
@@ -54,13 +59,19 @@ struct master {
 	struct worker_handle *handles[BOARD_SLOTS]; /* made on first use */
 	struct hooks hooks;
 	struct obituaries obituaries;
+	struct recycles recycles;
+	struct memory memory;
+	struct latency latency;
 	struct status status;
+	struct webstatus webstatus;
+	struct control control;
 	struct notify notify;
 	struct codewatch *code;       /* --reload; NULL before a worker has told what to watch */
 	struct logrelay logrelay;
 	struct statsd statsd;
 	char *pidfile;                /* that we wrote */
 	uint64_t started_ms;
+	time_t started_wall;
 	uint64_t watch_ms;            /* when to look at the heartbeats next */
 	uint64_t spawned_total;
 	long workers_told;            /* the number last logged; 0: none */

@@ -28,12 +28,13 @@ void counter_sums_add(struct counter_sums *sums, const struct board_reading *rea
 #undef COUNTER
 }
 
-static void say_signal(const struct obituary *obituary, bool was_ours)
+static void say_signal(const struct obituary *obituary, const struct slot_facts *facts)
 {
 	long pid = (long)obituary->pid;
 
-	if (obituary->signal == SIGKILL && was_ours)
-		log_error("Worker (pid:%ld) was sent SIGKILL by the master: it did not leave in time (%s)", pid,
+	if (obituary->signal == SIGKILL && facts->was_killed)
+		log_error("Worker (pid:%ld) was sent SIGKILL by the master: %s (%s)", pid,
+		          facts->is_memory_kill ? "it used too much memory" : "it did not leave in time",
 		          slot_reason_name(obituary->reason));
 	else if (obituary->signal == SIGKILL)
 		log_error("Worker (pid:%ld) was sent SIGKILL! Perhaps out of memory?", pid);
@@ -43,10 +44,45 @@ static void say_signal(const struct obituary *obituary, bool was_ours)
 		log_warning("Worker (pid:%ld) was sent %s!", pid, sig_name(obituary->signal));
 }
 
-static void say(const struct obituary *obituary, bool was_ours)
+/* Within the last second: since its death there is less. */
+static uint64_t highest_use(const struct memory *memory)
+{
+	const uint64_t now_ms = clock_ms();
+
+	return memory->used.fine_count > 0 ? series_high(&memory->used, now_ms - MIN(now_ms, (uint64_t)1000)) : memory->used_bytes;
+}
+
+/* What is known of a worker that was killed for memory, by whomever: its last readings, and what it was doing. */
+static void say_memory(const struct master *master, const struct obituary *obituary)
+{
+	struct buf text = BUF_NONE;
+	char *rss = budget_show(obituary->rss_bytes), *sockets = budget_show(obituary->sockets_bytes);
+	char *limit = budget_show(master->memory.container.limit_bytes), *used = budget_show(highest_use(&master->memory));
+
+	if (obituary->kernel_kill == 1)
+		buf_addf(&text, "The kernel killed worker (pid:%ld): the container has used up its memory (limit %s)", (long)obituary->pid,
+		         limit);
+	else
+		buf_addf(&text, "Worker (pid:%ld) was killed for its use of memory", (long)obituary->pid);
+	buf_addf(&text, "; last readings: RSS %s, sockets %s, service %s; requests in flight: ", rss, sockets, used);
+	for (size_t i = 0; i < obituary->request_count; i++)
+		buf_addf(&text, "%s%s %s (%.1f s)", i > 0 ? ", " : "", obituary->requests[i].method, obituary->requests[i].path,
+		         (double)obituary->requests[i].age_ms / 1000);
+	if (obituary->request_count == 0)
+		buf_add_str(&text, "none");
+	/* tests wait for this line */
+	log_error("%s", buf_text(&text));
+	buf_release(&text);
+	free(rss);
+	free(sockets);
+	free(limit);
+	free(used);
+}
+
+static void say(const struct obituary *obituary, const struct slot_facts *facts)
 {
 	if (obituary->signal != 0)
-		say_signal(obituary, was_ours);
+		say_signal(obituary, facts);
 	else if (obituary->exit_code != 0)
 		log_error("Worker (pid:%ld) exited with code %d.", (long)obituary->pid, obituary->exit_code);
 	if (obituary->last_words[0] != '\0')
@@ -61,6 +97,17 @@ static enum slot_reason reason_of(const struct slot_facts *facts, int status, bo
 	if (was_booting)
 		return REASON_BOOT;
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? REASON_OWN : REASON_CRASH;
+}
+
+static void note_requests(struct obituary *obituary, const struct board_reading *reading, uint64_t now_ms)
+{
+	for (size_t i = 0; i < reading->request_count && obituary->request_count < OBITUARY_REQUESTS; i++) {
+		const size_t at = obituary->request_count++;
+
+		memcpy(obituary->requests[at].method, reading->requests[i].method, sizeof(obituary->requests[at].method));
+		memcpy(obituary->requests[at].path, reading->requests[i].path, sizeof(obituary->requests[at].path));
+		obituary->requests[at].age_ms = now_ms - reading->requests[i].started_ms;
+	}
 }
 
 const struct obituary *obituary_write(struct master *master, const struct slot *slot, int status, bool was_booting)
@@ -84,9 +131,21 @@ const struct obituary *obituary_write(struct master *master, const struct slot *
 	obituary->requests_total = reading.requests_total;
 	obituary->age_ms = now_ms - facts->spawned_ms;
 	memcpy(obituary->last_words, reading.last_words, sizeof(obituary->last_words));
+	obituary->was_ours = facts->was_killed;
+	obituary->kernel_kill = obituary->signal == SIGKILL && !facts->was_killed ? memory_was_kernel_kill(master) : -1;
+	if (obituary->kernel_kill == 1)
+		obituary->reason = REASON_KERNEL_OOM;
+	memory_describe_worker(master, slot, &obituary->rss_bytes, &obituary->sockets_bytes);
+	note_requests(obituary, &reading, now_ms);
 	counter_sums_add(&obituaries->sums, &reading, false);
+	latency_note_end(&master->latency, reading.latencies);
 	obituaries->by_reason[obituary->reason]++;
 	obituaries->total++;
-	say(obituary, facts->was_killed);
+	say(obituary, facts);
+	if (obituary->kernel_kill == 0)
+		log_info("Worker (pid:%ld) was not killed by the kernel for want of memory: its count of such kills has not moved",
+		         (long)obituary->pid);
+	if (obituary->kernel_kill == 1 || facts->is_memory_kill)
+		say_memory(master, obituary);
 	return obituary;
 }

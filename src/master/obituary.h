@@ -10,7 +10,7 @@
 
 struct master;
 
-enum { OBITUARIES_MAX = 32 };
+enum { OBITUARIES_MAX = 32, OBITUARY_REQUESTS = 4 };
 
 struct obituary {
 	char time[32];           /* RFC 3339 */
@@ -22,6 +22,14 @@ struct obituary {
 	uint64_t requests_total;
 	uint64_t age_ms;
 	char last_words[256];
+	int kernel_kill;         /* 1: the kernel killed it for want of memory; 0: it did not; -1: not known, or no SIGKILL */
+	bool was_ours;           /* the master sent the SIGKILL */
+	uint64_t rss_bytes, sockets_bytes; /* last readings; READING_UNKNOWN where there are none */
+	size_t request_count;    /* that were in flight */
+	struct {
+		char method[16], path[128];
+		uint64_t age_ms;
+	} requests[OBITUARY_REQUESTS];
 };
 
 /* One sum for each row of counters.def. */

@@ -16,6 +16,7 @@ struct census {
 	long serving;       /* SERVING, fresh or not */
 	long fresh_serving; /* SERVING, of this generation, did not ask for a successor */
 	long fresh_booting; /* SPAWNING or BOOTING, of this generation */
+	long leaving;       /* RETIRING or KILLED, and to be replaced: while there is no room they still hold their place */
 };
 
 void pool_init(struct pool *pool)
@@ -49,7 +50,7 @@ static bool is_booting(const struct slot *slot)
 
 static struct census take_census(const struct pool *pool)
 {
-	struct census census = { 0, 0, 0 };
+	struct census census = { 0, 0, 0, 0 };
 
 	for (uint32_t i = 0; i < pool->slot_count; i++) {
 		const struct slot *slot = pool->slots[i];
@@ -62,6 +63,8 @@ static struct census take_census(const struct pool *pool)
 				census.fresh_serving++;
 		} else if (is_booting(slot) && !is_outdated(pool, slot)) {
 			census.fresh_booting++;
+		} else if ((slot_state(slot) == SLOT_RETIRING || slot_state(slot) == SLOT_KILLED) && slot_reason_is_recycling(slot_facts_const(slot)->reason)) {
+			census.leaving++;
 		}
 	}
 	return census;
@@ -71,9 +74,9 @@ static struct census take_census(const struct pool *pool)
 static long spawns_wanted(const struct pool *pool, const struct census *census)
 {
 	long needed = pool->target - census->fresh_serving - census->fresh_booting;
-	long lacking = pool->target - census->serving - census->fresh_booting;
+	long lacking = pool->target - census->serving - census->fresh_booting - (pool->has_no_room ? census->leaving : 0);
 	long wanted = MAX(0, MIN(needed, lacking));
-	long successors = (long)pool->max_recycling - census->fresh_booting - wanted;
+	long successors = pool->has_no_room ? 0 : (long)pool->max_recycling - census->fresh_booting - wanted;
 
 	if (needed > wanted && successors > 0)
 		wanted += MIN(needed - wanted, successors);
@@ -122,6 +125,8 @@ static bool goes_before(const struct pool *pool, const struct slot *a, const str
 		return is_outdated(pool, a);
 	if (fa->wants_recycle != fb->wants_recycle)
 		return fa->wants_recycle;
+	if (fa->wants_recycle && fa->recycle_gain != fb->recycle_gain)
+		return fa->recycle_gain > fb->recycle_gain;
 	if (fa->wants_recycle && fa->recycle_ms != fb->recycle_ms)
 		return fa->recycle_ms < fb->recycle_ms;
 	return fa->serial < fb->serial;
@@ -154,7 +159,26 @@ static enum slot_reason reason_to_go(const struct pool *pool, const struct slot 
 {
 	if (is_outdated(pool, slot))
 		return REASON_RELOAD;
-	return slot_facts_const(slot)->wants_recycle ? REASON_MAX_REQUESTS : REASON_SURPLUS;
+	return slot_facts_const(slot)->wants_recycle ? slot_facts_const(slot)->recycle_reason : REASON_SURPLUS;
+}
+
+/* Without room for a successor the old one goes first; as few as would otherwise be doubled. */
+static size_t plan_drains(const struct pool *pool, struct census *census, struct wish *wishes, size_t max)
+{
+	size_t count = 0;
+
+	if (!pool->has_no_room || !pool->can_fork)
+		return 0;
+	while (count < max && census->leaving + census->fresh_booting < (long)pool->max_recycling &&
+	       census->serving > census->fresh_serving && census->serving <= pool->target) {
+		const struct slot *slot = next_to_go(pool, wishes, count);
+
+		CHECK(slot != NULL);
+		wishes[count++] = (struct wish){ WISH_RETIRE, slot_index(slot), reason_to_go(pool, slot) };
+		census->serving--;
+		census->leaving++;
+	}
+	return count;
 }
 
 static size_t plan_retirements(const struct pool *pool, struct census census, struct wish *wishes, size_t max)
@@ -192,6 +216,7 @@ size_t pool_plan(struct pool *pool, uint64_t now_ms, struct wish *ret_wishes, si
 	struct census census = take_census(pool);
 	size_t count = plan_spawns(pool, &census, now_ms, ret_wishes, max);
 
+	count += plan_drains(pool, &census, ret_wishes + count, max - count);
 	return count + plan_retirements(pool, census, ret_wishes + count, max - count);
 }
 
@@ -253,6 +278,15 @@ uint32_t pool_live_of(const struct pool *pool, uint32_t generation)
 	return live;
 }
 
+uint64_t pool_old_ms(const struct slot *slot)
+{
+	const struct slot_facts *facts = slot_facts_const(slot);
+
+	if (facts->age_limit_ms == 0 || facts->wants_recycle || slot_state(slot) != SLOT_SERVING)
+		return 0;
+	return facts->ready_ms + facts->age_limit_ms;
+}
+
 uint64_t pool_next_ms(const struct pool *pool)
 {
 	uint64_t next_ms = pool->has_postponed && pool->can_fork ? pool->not_before_ms : 0;
@@ -260,6 +294,9 @@ uint64_t pool_next_ms(const struct pool *pool)
 	for (uint32_t i = 0; i < pool->slot_count; i++) {
 		uint64_t timer_ms = slot_timer_ms(pool->slots[i]);
 
+		if (timer_ms != 0 && (next_ms == 0 || timer_ms < next_ms))
+			next_ms = timer_ms;
+		timer_ms = pool_old_ms(pool->slots[i]);
 		if (timer_ms != 0 && (next_ms == 0 || timer_ms < next_ms))
 			next_ms = timer_ms;
 	}

@@ -23,7 +23,8 @@ struct pool {
 	uint32_t slot_count;
 	long target;              /* wanted workers */
 	uint32_t generation;      /* new workers belong to it; younger slots are a reload's candidates and left alone */
-	uint32_t max_recycling;   /* successors that may boot at the same time */
+	uint32_t max_recycling;   /* workers that may be on their way out, or successors that boot, at the same time */
+	bool has_no_room;         /* for a successor beside the one it replaces: then that one leaves first */
 	bool can_fork;            /* this generation's template is ready */
 	uint32_t next_serial;     /* gunicorn's worker.age of the next worker */
 	uint32_t young_deaths;    /* in a row */
@@ -63,6 +64,8 @@ uint32_t pool_live(const struct pool *pool);
 uint32_t pool_count(const struct pool *pool, enum slot_state state);
 /* Live slots of that generation. */
 uint32_t pool_live_of(const struct pool *pool, uint32_t generation);
+/* When that worker reaches its age limit; 0: never, or its successor is asked for already. */
+uint64_t pool_old_ms(const struct slot *slot);
 /* When the pool wants to be looked at again: slot timers and the end of a postponement; 0: nothing is waiting. */
 uint64_t pool_next_ms(const struct pool *pool);
 

@@ -86,6 +86,7 @@ static void commit_first(struct template *template)
 	struct master *master = template->master;
 
 	adopt(master, template);
+	memory_on_generation(master);
 	setup_title(master);
 	log_debug("Arbiter booted");
 	run_worker_count_hook(master, master->pool.target, -1);
@@ -124,6 +125,10 @@ static void commit_candidate(struct master *master)
 	err_clear(&err);
 	if (setup_pidfile(master, master->settings.pidfile, &err) != 0)
 		log_error("%s", err.text);
+	err_clear(&err);
+	if (webstatus_update(master, &err) != 0)
+		log_error("%s", err.text);
+	control_update(master);
 	setup_say_warnings(&master->settings);
 	setup_title(master);
 	codewatch_on_commit(master, master->pool.generation);
@@ -133,6 +138,7 @@ static void commit_candidate(struct master *master)
 		log_info("Listening at: %s", text);
 		free(text);
 	}
+	memory_on_generation(master);
 	hooks_on_ready(master);
 	log_info("Generation %lu serves", (unsigned long)master->pool.generation);
 }

@@ -52,12 +52,21 @@ static const char *const reason_names[REASON_MAX] = {
 	[REASON_NONE] = "none",       [REASON_MAX_REQUESTS] = "max_requests", [REASON_RELOAD] = "reload",
 	[REASON_SURPLUS] = "surplus", [REASON_STOP] = "stop",                 [REASON_TIMEOUT] = "timeout",
 	[REASON_OWN] = "own",         [REASON_CRASH] = "crash",               [REASON_BOOT] = "boot",
+	[REASON_MAX_AGE] = "max_age", [REASON_MEMORY] = "memory",             [REASON_SOCKETS] = "sockets",
+	[REASON_OPERATOR] = "operator",
+	[REASON_KERNEL_OOM] = "kernel_oom",
 };
 
 const char *slot_reason_name(enum slot_reason reason)
 {
 	CHECK(reason < REASON_MAX);
 	return reason_names[reason];
+}
+
+bool slot_reason_is_recycling(enum slot_reason reason)
+{
+	return reason == REASON_MAX_REQUESTS || reason == REASON_MAX_AGE || reason == REASON_MEMORY ||
+	       reason == REASON_SOCKETS || reason == REASON_OPERATOR || reason == REASON_RELOAD;
 }
 
 struct slot *slot_new(uint32_t index)

@@ -41,9 +41,16 @@ enum slot_reason {
 	REASON_OWN,          /* "own": it left by itself: a signal from outside, or worker.alive = False */
 	REASON_CRASH,        /* "crash" */
 	REASON_BOOT,         /* "boot": it ended before it was ready */
+	REASON_MAX_AGE,      /* "max_age" */
+	REASON_MEMORY,       /* "memory": over a budget, or growing towards the limit */
+	REASON_SOCKETS,      /* "sockets": the kernel memory of its sockets */
+	REASON_OPERATOR,     /* "operator": gunwalectl recycle */
+	REASON_KERNEL_OOM,   /* "kernel_oom": the kernel killed it, and the container's count of such kills went up */
 	REASON_MAX
 };
 const char *slot_reason_name(enum slot_reason reason);
+/* A successor takes its place: max_requests, age, memory, sockets, the operator, a reload. */
+bool slot_reason_is_recycling(enum slot_reason reason);
 
 struct slot_limits {
 	uint64_t graceful_ms; /* RETIRING, then SIGKILL */
@@ -80,9 +87,13 @@ struct slot_facts {
 	uint64_t spawned_ms;    /* when the fork was asked for */
 	uint64_t ready_ms;      /* 0: never was */
 	bool has_said_ready;    /* its word may come before the template's word of its birth */
-	bool wants_recycle;     /* asked for a successor */
-	uint64_t recycle_ms;    /* when it asked */
+	bool wants_recycle;     /* a successor is asked for */
+	uint64_t recycle_ms;    /* when that was */
+	enum slot_reason recycle_reason;
+	uint64_t recycle_gain;  /* bytes that its end gives back: of several the one with most goes first; 0: no matter */
+	uint64_t age_limit_ms;  /* of its life as a serving worker; 0: none */
 	bool was_killed;        /* the master sent SIGKILL */
+	bool is_memory_kill;    /* for its use of memory; else because it did not leave in time */
 	enum slot_reason reason; /* why it retires; REASON_NONE: it was not told to */
 };
 struct slot_facts *slot_facts(struct slot *slot);

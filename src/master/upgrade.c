@@ -219,6 +219,8 @@ static void promote(struct master *master)
 	if (setup_promote(master, &err) != 0)
 		log_error("%s", err.text);
 	status_promote(master);
+	webstatus_promote(master);
+	control_update(master);
 }
 
 /* The old master is our parent; once it has left, somebody else is. */

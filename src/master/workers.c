@@ -18,6 +18,8 @@
 #include "master/codewatch.h"
 #include "master/master.h"
 #include "master/obituary.h"
+#include "master/memory.h"
+#include "master/recycles.h"
 #include "master/rollover.h"
 #include "master/templates.h"
 
@@ -48,6 +50,14 @@ static struct worker_handle *handle_of(struct master *master, uint32_t slot)
 	return master->handles[slot];
 }
 
+void workers_free_handle(struct worker_handle **handle)
+{
+	if (*handle != NULL)
+		memory_forget(*handle);
+	free(*handle);
+	*handle = NULL;
+}
+
 static void on_message(void *owner, struct message *message)
 {
 	struct worker_handle *handle = owner;
@@ -63,10 +73,8 @@ static void on_message(void *owner, struct message *message)
 			step(master, slot, SLOT_EVENT_READY);
 		break;
 	case MESSAGE_recycle:
-		if (slot_state(slot) != SLOT_EMPTY && !facts->wants_recycle) {
-			facts->wants_recycle = true;
-			facts->recycle_ms = clock_ms();
-		}
+		if (slot_state(slot) != SLOT_EMPTY)
+			(void)workers_recycle(master, slot, REASON_MAX_REQUESTS, 0);
 		break;
 	case MESSAGE_code_files:
 		codewatch_on_files(master, facts->generation, message->code_files.since_ms, message->code_files.files);
@@ -92,16 +100,16 @@ static void on_end(void *owner, int error)
 	peer_close(&handle->peer);
 }
 
-static uint32_t draw_request_limit(const struct settings *settings)
+/* limit and something up to jitter; 0 stays 0. */
+static uint64_t draw_limit(long limit, long jitter)
 {
 	uint32_t random = 0;
-	uint64_t limit = (uint64_t)settings->max_requests;
 
-	if (limit == 0)
+	if (limit <= 0)
 		return 0;
-	if (settings->max_requests_jitter > 0 && getrandom(&random, sizeof(random), GRND_NONBLOCK) == (ssize_t)sizeof(random))
-		limit += random % ((uint64_t)settings->max_requests_jitter + 1);
-	return (uint32_t)MIN(limit, (uint64_t)UINT32_MAX);
+	if (jitter > 0 && getrandom(&random, sizeof(random), GRND_NONBLOCK) == (ssize_t)sizeof(random))
+		return (uint64_t)limit + random % ((uint64_t)jitter + 1);
+	return (uint64_t)limit;
 }
 
 int workers_spawn(struct master *master, struct slot *slot, uint32_t generation)
@@ -120,7 +128,10 @@ int workers_spawn(struct master *master, struct slot *slot, uint32_t generation)
 	*facts = (struct slot_facts){
 		.serial = master->pool.next_serial++,
 		.generation = generation,
-		.request_limit = draw_request_limit(&template->settings),
+		.request_limit = (uint32_t)MIN(
+			draw_limit(template->settings.max_requests, template->settings.max_requests_jitter), (uint64_t)UINT32_MAX),
+		.age_limit_ms =
+			1000 * draw_limit(template->settings.max_worker_age, template->settings.max_worker_age_jitter),
 		.spawned_ms = clock_ms(),
 	};
 	board_clear_line(&master->board, slot_index(slot));
@@ -132,9 +143,41 @@ int workers_spawn(struct master *master, struct slot *slot, uint32_t generation)
 	}
 	peer_close(&handle->peer);
 	handle->peer = peer_new(&master->loop, ends[0], FROM_WORKER, on_message, on_end, handle);
+	handle->spawned_total++;
 	master->spawned_total++;
 	step(master, slot, SLOT_EVENT_WANTED);
 	return 0;
+}
+
+int workers_recycle(struct master *master, struct slot *slot, enum slot_reason reason, uint64_t gain_bytes)
+{
+	struct slot_facts *facts = slot_facts(slot);
+	const enum slot_state state = slot_state(slot);
+
+	if (state == SLOT_RETIRING || (state != SLOT_EMPTY && facts->wants_recycle))
+		return -EALREADY;
+	if (state != SLOT_SERVING && state != SLOT_BOOTING && state != SLOT_SPAWNING)
+		return -ESRCH;
+	facts->wants_recycle = true;
+	facts->recycle_ms = clock_ms();
+	facts->recycle_reason = reason;
+	facts->recycle_gain = gain_bytes;
+	status_soon(&master->status);
+	return 0;
+}
+
+void workers_kill(struct master *master, struct slot *slot, enum slot_reason reason)
+{
+	slot_facts(slot)->reason = reason;
+	slot_facts(slot)->is_memory_kill = true;
+	step(master, slot, SLOT_EVENT_KILL);
+}
+
+int workers_send(struct master *master, uint32_t slot, const struct message *message)
+{
+	struct worker_handle *handle = master->handles[slot];
+
+	return handle == NULL ? -ENOENT : peer_send(handle->peer, message);
 }
 
 void workers_retire(struct master *master, struct slot *slot, enum slot_reason reason)
@@ -230,9 +273,10 @@ void workers_follow_plan(struct master *master, uint64_t now_ms)
 		for (size_t i = 0; i < count; i++) {
 			struct slot *slot = pool_slot(&master->pool, wishes[i].slot);
 
-			if (wishes[i].kind == WISH_RETIRE)
+			if (wishes[i].kind == WISH_RETIRE) {
+				recycles_note(master, slot, wishes[i].reason);
 				workers_retire(master, slot, wishes[i].reason);
-			else
+			} else
 				goes_on = spawn_or_put_off(master, slot, now_ms) && goes_on;
 		}
 	}
@@ -297,10 +341,12 @@ static void bury(struct master *master, struct slot *slot, int status, bool was_
 	free(arguments);
 	peer_close(&handle->peer);
 	procmem_close(&handle->procmem);
+	memory_forget(handle);
 	slot_facts(slot)->pid = 0;
 	slot_facts(slot)->serial = 0;
 	board_clear_line(&master->board, slot_index(slot));
-	if (facts.reason == REASON_NONE || facts.reason == REASON_OWN || facts.reason == REASON_TIMEOUT)
+	if (facts.reason == REASON_NONE || facts.reason == REASON_OWN || facts.reason == REASON_TIMEOUT ||
+	    (facts.reason == REASON_MEMORY && facts.ready_ms == 0))
 		pool_note_failure(&master->pool, facts.generation, facts.spawned_ms, clock_ms());
 	rollover_on_worker_end(master, slot_index(slot), &facts, status, obituary->last_words);
 }
@@ -326,6 +372,8 @@ void workers_on_time(struct master *master, uint64_t now_ms)
 
 		if (slot_timer_ms(slot) != 0 && now_ms >= slot_timer_ms(slot))
 			step(master, slot, SLOT_EVENT_TIMER);
+		if (pool_old_ms(slot) != 0 && now_ms >= pool_old_ms(slot))
+			(void)workers_recycle(master, slot, REASON_MAX_AGE, 0);
 	}
 }
 
@@ -334,6 +382,18 @@ int workers_rss(const struct master *master, uint32_t slot, uint64_t *ret_rss_by
 	const struct worker_handle *handle = master->handles[slot];
 
 	return handle == NULL ? -ENOENT : procmem_read(&handle->procmem, ret_rss_bytes);
+}
+
+int workers_virtual(const struct master *master, uint32_t slot, uint64_t *ret_bytes)
+{
+	const struct worker_handle *handle = master->handles[slot];
+
+	return handle == NULL ? -ENOENT : procmem_read_virtual(&handle->procmem, ret_bytes);
+}
+
+uint64_t workers_spawned(const struct master *master, uint32_t slot)
+{
+	return master->handles[slot] != NULL ? master->handles[slot]->spawned_total : 0;
 }
 
 static void note_pid(struct master *master, struct slot *slot)
@@ -353,6 +413,7 @@ static void perform(struct master *master, struct slot *slot, enum slot_action a
 		break;
 	case SLOT_DO_note_ready:
 		slot_facts(slot)->ready_ms = clock_ms();
+		memory_on_ready(master, slot);
 		rollover_on_worker_ready(master, slot_index(slot));
 		break;
 	case SLOT_DO_send_term:

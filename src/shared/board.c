@@ -309,6 +309,21 @@ static void read_sockets(const struct board_agent *agent, uint64_t now_ms, struc
 	}
 }
 
+size_t board_read_starts(const struct board *board, uint32_t slot, uint64_t now_ms, uint64_t ret_starts_ms[BOARD_REQUESTS])
+{
+	const struct board_line *line = board_line(board, slot);
+	size_t count = 0;
+
+	CHECK(line != NULL);
+	for (size_t i = 0; i < BOARD_REQUESTS; i++) {
+		uint64_t started_ms = GET(line->requests[i].started_ms);
+
+		if (started_ms != 0 && started_ms != ENTRY_CLAIMED)
+			ret_starts_ms[count++] = MIN(started_ms, now_ms);
+	}
+	return count;
+}
+
 void board_read_agent(const struct board *board, uint32_t slot, uint64_t now_ms, struct board_agent_reading *ret_reading)
 {
 	const struct board_line *line = board_line(board, slot);
@@ -330,6 +345,14 @@ void board_read_agent(const struct board *board, uint32_t slot, uint64_t now_ms,
 	ret_reading->remedy_amount = get_count(&agent->remedy_amount, GAUGE);
 	get_text(ret_reading->remedy_text, agent->remedy_text, sizeof agent->remedy_text);
 	read_sockets(agent, now_ms, ret_reading);
+}
+
+void board_add_latencies(const struct board *board, uint32_t slot, uint64_t sums[BOARD_LATENCIES])
+{
+	const struct board_line *line = board_line(board, slot);
+	CHECK(line != NULL);
+	for (size_t i = 0; i < BOARD_LATENCIES; i++)
+		sums[i] += get_count(&line->latencies[i], TOTAL);
 }
 
 const char *board_phase_name(enum board_phase phase)

@@ -3,7 +3,7 @@
  * board.h - the scoreboard: the only memory that master, template and workers share.
  *
  * A memfd, made once by the master for the largest number of slots there can ever be (untouched pages cost nothing), two pages
- * pair for each slot. Each field has ONE writer, named below. All accesses are relaxed atomics; a reader believes nothing: a worker may
+ * a slot. Each field has ONE writer, named below. All accesses are relaxed atomics; a reader believes nothing: a worker may
  * have written rubbish, so numbers are range-checked and texts cut by the reading functions. No pointers, no locks.
  */
 #ifndef SHARED_BOARD_H
@@ -157,6 +157,10 @@ struct board_reading {
 void board_read(const struct board *board, uint32_t slot, uint64_t now_ms, struct board_reading *ret_reading);
 /* The same for the agent's fields alone, which the master looks at often. */
 void board_read_agent(const struct board *board, uint32_t slot, uint64_t now_ms, struct board_agent_reading *ret_reading);
+/* When the requests in flight began, for frequent looks; returns how many there are. */
+size_t board_read_starts(const struct board *board, uint32_t slot, uint64_t now_ms, uint64_t ret_starts_ms[BOARD_REQUESTS]);
+/* The same for the durations alone: adds them to the sums. */
+void board_add_latencies(const struct board *board, uint32_t slot, uint64_t sums[BOARD_LATENCIES]);
 const char *board_phase_name(enum board_phase phase); /* "boot", "serve" ... */
 
 #endif

@@ -397,6 +397,12 @@ void listen_set_beside(const struct listener *listener, bool is_on)
 	(void)setsockopt(listener->fd, SOL_SOCKET, SO_REUSEPORT, &value, sizeof value);
 }
 
+void listen_set_send_low_watermark(const struct listener *listener, uint64_t bytes)
+{
+	int value = (int)MIN(bytes, (uint64_t)INT32_MAX);
+	(void)setsockopt(listener->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &value, sizeof value);
+}
+
 bool listen_is_any(const struct listen_address *address)
 {
 	return address->kind == LISTEN_TCP &&

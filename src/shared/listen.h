@@ -70,6 +70,11 @@ void listen_own(struct listener *listener);
 int listen_begin(const struct listener *listener, int backlog);
 /* Whether another TCP socket may be bound, or may begin to listen, beside this one: both need it, and the same user. */
 void listen_set_beside(const struct listener *listener, bool is_on);
+/*
+ * How many unsent bytes the kernel takes for each connection that is accepted from now on (TCP_NOTSENT_LOWAT, inherited); 0: its
+ * own default, megabytes. A unix socket has no such thing.
+ */
+void listen_set_send_low_watermark(const struct listener *listener, uint64_t bytes);
 /* Every address of its family. */
 bool listen_is_any(const struct listen_address *address);
 /* Closes; unlinks a unix socket when must_unlink and do_unlink are set and the file is still ours. Harmless when zeroed. */

@@ -15,6 +15,12 @@ enum remedy {
 	REMEDY_MAX
 };
 
+/* `flags` of the message `remedy`. */
+enum {
+	REMEDY_FLAG_INSISTS = 1,  /* abort: the first MemoryError was swallowed */
+	REMEDY_FLAG_SQUEEZES = 2, /* abort: allocations fail until the request has ended, as there is no time left */
+};
+
 /* "trim" ... "kill"; "none" for REMEDY_MAX and beyond. */
 const char *remedy_name(enum remedy remedy);
 

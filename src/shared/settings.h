@@ -125,6 +125,10 @@ extern const struct setting setting_rows[S_MAX];
 /* The words of log_format. */
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 
+/* The words of memory_measure and memory_policy. */
+enum memory_measure { MEMORY_MEASURE_RSS, MEMORY_MEASURE_PSS, MEMORY_MEASURE_USS };
+enum memory_policy { MEMORY_POLICY_ACT, MEMORY_POLICY_REPORT, MEMORY_POLICY_OFF };
+
 /* Groups, in the order of --help and the manual. */
 enum setting_group {
 	GROUP_CONFIG,
