@@ -109,7 +109,7 @@ print("%d.%d" % sys.version_info[:2] if good else "")' 2>/dev/null) || continue
 
 begun=$(date +%s)
 need_packages gcc make autoconf automake pkg-config libuv1-dev libjansson-dev libssl-dev libpython3-dev python3-dev libcriterion-dev openssl \
-	python3-flask python3-pytest python3-pytest-xdist python3-venv procps util-linux binutils
+	python3-flask python3-pytest python3-pytest-xdist python3-venv procps util-linux binutils iproute2
 
 # While it is built: this takes minutes, and mostly waits for the network.
 mkdir -p "$builds"

@@ -19,10 +19,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCE = os.path.dirname(os.path.dirname(HERE))
 TABLES = os.path.join(SOURCE, "src", "tables")
 
-BOARD_PAGE = 4096
+BOARD_HEAD, BOARD_LINE = 4096, 8192
 BOARD_SLOTS = 2048
 BOARD_MAGIC = 0x4C4E5747
-BOARD_LAYOUT = 1
+BOARD_LAYOUT = 2
 PR_SET_CHILD_SUBREAPER = 36
 PHASES = ("none", "boot", "load", "serve", "drain", "exit")
 SERVE, CHECK = 0, 1
@@ -130,8 +130,8 @@ class Master:
         self.directory = str(directory)
         self.link = Link()
         self.board_fd = os.memfd_create("board")
-        os.ftruncate(self.board_fd, BOARD_PAGE * (BOARD_SLOTS + 1))
-        self.board = mmap.mmap(self.board_fd, BOARD_PAGE * (BOARD_SLOTS + 1))
+        os.ftruncate(self.board_fd, BOARD_HEAD + BOARD_LINE * BOARD_SLOTS)
+        self.board = mmap.mmap(self.board_fd, BOARD_HEAD + BOARD_LINE * BOARD_SLOTS)
         self.board[0:12] = struct.pack("=III", BOARD_MAGIC, BOARD_LAYOUT, os.getpid())
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.listener.setblocking(False)
@@ -159,7 +159,7 @@ class Master:
                                 stdout=output, stderr=output, close_fds=False, preexec_fn=place_fds, user=user)
 
     def board_u32(self, slot, at):
-        return struct.unpack_from("=I", self.board, BOARD_PAGE * (slot + 1) + at)[0]
+        return struct.unpack_from("=I", self.board, BOARD_HEAD + BOARD_LINE * slot + at)[0]
 
     def output(self):
         with open(self.output_path, encoding="utf-8", errors="replace") as file:

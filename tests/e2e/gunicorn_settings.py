@@ -122,9 +122,9 @@ on_dirty_starting - hook1 silent -
 dirty_post_fork - hook2 silent -
 dirty_worker_init - hook1 silent -
 dirty_worker_exit - hook2 silent -
-control_socket --control-socket text silent *
-control_socket_mode --control-socket-mode int silent 384
-control_socket_disable --no-control-socket bool silent False
+control_socket --control-socket text should *
+control_socket_mode --control-socket-mode int should 384
+control_socket_disable --no-control-socket bool should False
 """
 
 

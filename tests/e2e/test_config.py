@@ -326,10 +326,10 @@ def test_other_names_of_the_file_are_nobodys_business(server):
     assert not server.log_contains("configuration file"), server.log_tail()
 
 
-def test_memory_limits_are_known_but_not_used(server):
-    server.start(conf="max_worker_memory = 400\nmemory_limit = 1.5\n")
-    for name in ("max_worker_memory", "memory_limit"):
-        assert server.log_contains(rf"\[WARNING\] '{name}' is set in the configuration file; its value is not used yet\.$", times=1)
+def test_budgets_of_memory_are_settings_and_no_slips(server):
+    server.start(conf="max_worker_memory = 400\nmemory_limit = '2G'\n")
+    assert not server.log_contains(r"\[WARNING\]")
+    assert server.status()["limits"]["worker_memory"]["soft_bytes"] == 400 << 20
 
 
 def test_check_config_names_them_too(server):

@@ -193,7 +193,7 @@ def test_a_reload_ends_the_search_for_a_template(server):
 
 @pytest.mark.quick
 def test_a_fork_that_cannot_be_asked_for_is_said_and_tried_again(server):
-    limit = 28
+    limit = 48  # what the master keeps open for itself, and a few workers
     server.start(
         workers=1,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)),

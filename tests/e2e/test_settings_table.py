@@ -114,7 +114,7 @@ NAMED_VALUES = {
 def test_settings_without_effect_are_accepted_silently(server):
     server.start(conf="".join(f"{row} = {accepted(row)[-1][0]}\n" for row in SILENT))
     assert server.get("/").code == 200
-    assert len(SILENT) == 23
+    assert len(SILENT) == 20
     assert not server.log_contains("WARNING|ERROR"), server.log_tail()
 
 

@@ -37,7 +37,7 @@ Test(board, is_as_large_as_it_will_ever_be_and_costs_nothing_yet)
 {
 	struct stat info;
 	cr_assert_eq(fstat(board.fd, &info), 0);
-	cr_assert_eq(info.st_size, (off_t)(BOARD_LINE_BYTES * (1 + BOARD_SLOTS)));
+	cr_assert_eq(info.st_size, (off_t)(sizeof(struct board_head) + BOARD_LINE_BYTES * (size_t)BOARD_SLOTS));
 	cr_assert_leq(info.st_blocks * 512, 65536, "only the head was touched");
 	cr_assert_eq(board.head->master_pid, (uint32_t)getpid());
 }
@@ -300,4 +300,69 @@ Test(board, phases_have_names)
 	for (int phase = 0; phase < PHASE_MAX; phase++)
 		cr_assert_not_null(board_phase_name((enum board_phase)phase));
 	cr_assert_str_eq(board_phase_name((enum board_phase)99), "none");
+}
+
+Test(board, latency_classes_are_four_to_a_doubling)
+{
+	cr_assert_eq(board_latency_class(0), 0);
+	cr_assert_eq(board_latency_class(63), 0);
+	cr_assert_eq(board_latency_class(64), 1);
+	cr_assert_eq(board_latency_class(79), 1);
+	cr_assert_eq(board_latency_class(80), 2);
+	cr_assert_eq(board_latency_class(127), 4);
+	cr_assert_eq(board_latency_class(128), 5);
+	cr_assert_eq(board_latency_class(UINT64_MAX), BOARD_LATENCIES - 1);
+	/* Every duration lies below the end of its class, and not below the end of the class before. */
+	for (uint64_t us = 1; us < 100000000; us = us * 9 / 8 + 1) {
+		size_t at = board_latency_class(us);
+
+		cr_assert_lt(us, board_latency_end_us(at));
+		if (at > 0)
+			cr_assert_geq(us, board_latency_end_us(at - 1));
+	}
+}
+
+Test(board, what_the_agent_says_is_checked)
+{
+	struct board board;
+	struct board_agent_reading reading;
+
+	cr_assert_eq(board_create(&board), 0);
+	struct board_line *line = board_line(&board, 3);
+
+	board_read_agent(&board, 3, 1000, &reading);
+	cr_assert_eq(reading.sockets_ms, 0);
+	cr_assert_eq(reading.socket_count, 0);
+
+	struct board_socket values = { .memory_bytes = 4000, .unread_bytes = 100, .since_ms = 99999999, .is_client = 1 };
+
+	board_set_socket(&line->agent.sockets[2], &values, "192.0.2.1:80\n");
+	atomic_store(&line->agent.uss_bytes, BOARD_UNKNOWN);
+	atomic_store(&line->agent.pss_bytes, (uint64_t)1 << 60);
+	board_set_remedy(line, 7, 1234, "gave back");
+	board_read_agent(&board, 3, 1000, &reading);
+	cr_assert_eq(reading.socket_count, 1);
+	cr_assert_eq(reading.sockets[0].memory_bytes, 4000);
+	cr_assert_eq(reading.sockets[0].since_ms, 1000, "the future is now");
+	cr_assert_str_eq(reading.sockets[0].peer, "192.0.2.1:80?");
+	cr_assert_eq(reading.uss_bytes, BOARD_UNKNOWN);
+	cr_assert_eq(reading.pss_bytes, BOARD_UNKNOWN, "rubbish is not known");
+	cr_assert_eq(reading.remedy_serial, 7);
+	cr_assert_str_eq(reading.remedy_text, "gave back");
+	board_release(&board);
+}
+
+Test(board, starts_of_requests_are_read_alone)
+{
+	struct board board;
+	uint64_t starts[BOARD_REQUESTS];
+
+	cr_assert_eq(board_create(&board), 0);
+	cr_assert_eq(board_read_starts(&board, 0, 1000, starts), 0);
+	(void)board_request_begin(board_line(&board, 0), 500, 0, "GET", 3, "/", 1);
+	(void)board_request_begin(board_line(&board, 0), 5000, 0, "GET", 3, "/", 1);
+	cr_assert_eq(board_read_starts(&board, 0, 1000, starts), 2);
+	cr_assert_eq(starts[0], 500);
+	cr_assert_eq(starts[1], 1000);
+	board_release(&board);
 }

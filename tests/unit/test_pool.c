@@ -108,6 +108,7 @@ Test(pool, a_successor_serves_before_the_recycled_worker_retires)
 {
 	serve(2);
 	slot_facts(pool.slots[0])->wants_recycle = true;
+	slot_facts(pool.slots[0])->recycle_reason = REASON_MAX_REQUESTS;
 	cr_assert_eq(follow(1), 1);
 	cr_assert_eq(slot_state(pool.slots[0]), SLOT_SERVING);
 	cr_assert_eq(slot_state(pool.slots[2]), SLOT_BOOTING);
@@ -333,4 +334,92 @@ Test(pool, a_postponed_fork_waits_for_nothing_once_there_is_no_template)
 	cr_assert_neq(pool_next_ms(&pool), 0);
 	pool.can_fork = false;
 	cr_assert_eq(pool_next_ms(&pool), 0);
+}
+
+static void want_recycling(uint32_t slot, enum slot_reason reason, uint64_t gain)
+{
+	slot_facts(pool.slots[slot])->wants_recycle = true;
+	slot_facts(pool.slots[slot])->recycle_reason = reason;
+	slot_facts(pool.slots[slot])->recycle_gain = gain;
+}
+
+Test(pool, the_one_whose_end_gives_back_most_goes_first)
+{
+	serve(3);
+	want_recycling(0, REASON_MAX_REQUESTS, 0);
+	want_recycling(1, REASON_MEMORY, 50);
+	want_recycling(2, REASON_MEMORY, 90);
+	cr_assert_eq(follow(10), 1, "one successor at a time");
+	all_ready(20);
+	(void)follow(20);
+	cr_assert_eq(slot_state(pool.slots[2]), SLOT_RETIRING);
+	cr_assert_eq(slot_facts(pool.slots[2])->reason, REASON_MEMORY);
+	cr_assert_eq(slot_state(pool.slots[0]), SLOT_SERVING);
+	cr_assert_eq(slot_state(pool.slots[1]), SLOT_SERVING);
+	settle(30);
+	cr_assert_eq(pool_count(&pool, SLOT_SERVING), 3);
+}
+
+Test(pool, without_room_the_old_one_leaves_before_its_successor_is_forked)
+{
+	serve(2);
+	pool.has_no_room = true;
+	want_recycling(0, REASON_MEMORY, 90);
+	cr_assert_eq(follow(10), 1);
+	cr_assert_eq(slot_state(pool.slots[0]), SLOT_RETIRING);
+	cr_assert_eq(pool_count(&pool, SLOT_BOOTING), 0);
+	cr_assert_eq(follow(20), 0, "its place is not free yet");
+	step(0, SLOT_EVENT_EXITED, 30);
+	cr_assert_eq(follow(30), 1);
+	cr_assert_eq(pool_count(&pool, SLOT_BOOTING), 1);
+	all_ready(40);
+	cr_assert_eq(follow(40), 0);
+	cr_assert_eq(pool_count(&pool, SLOT_SERVING), 2);
+}
+
+Test(pool, without_room_only_max_recycling_leave_at_a_time)
+{
+	serve(4);
+	pool.has_no_room = true;
+	for (uint32_t i = 0; i < 4; i++)
+		want_recycling(i, REASON_MAX_REQUESTS, 0);
+	(void)follow(10);
+	cr_assert_eq(pool_count(&pool, SLOT_RETIRING), 1);
+	(void)follow(20);
+	cr_assert_eq(pool_count(&pool, SLOT_RETIRING), 1);
+	settle(30);
+	cr_assert_eq(pool_count(&pool, SLOT_SERVING), 4);
+}
+
+Test(pool, without_room_who_crashes_is_replaced_all_the_same)
+{
+	serve(2);
+	pool.has_no_room = true;
+	step(0, SLOT_EVENT_EXITED, 10);
+	cr_assert_eq(follow(10), 1);
+	cr_assert_eq(pool_count(&pool, SLOT_BOOTING), 1);
+}
+
+Test(pool, room_that_appears_meanwhile_lets_the_successor_come)
+{
+	serve(1);
+	pool.has_no_room = true;
+	want_recycling(0, REASON_MEMORY, 1);
+	(void)follow(10);
+	cr_assert_eq(slot_state(pool.slots[0]), SLOT_RETIRING);
+	pool.has_no_room = false;
+	cr_assert_eq(follow(20), 1);
+	cr_assert_eq(pool_count(&pool, SLOT_BOOTING), 1);
+}
+
+Test(pool, age_counts_from_ready)
+{
+	serve(1);
+	cr_assert_eq(pool_old_ms(pool.slots[0]), 0);
+	slot_facts(pool.slots[0])->ready_ms = 1000;
+	slot_facts(pool.slots[0])->age_limit_ms = 60000;
+	cr_assert_eq(pool_old_ms(pool.slots[0]), 61000);
+	cr_assert_eq(pool_next_ms(&pool), 61000);
+	want_recycling(0, REASON_MAX_AGE, 0);
+	cr_assert_eq(pool_old_ms(pool.slots[0]), 0);
 }

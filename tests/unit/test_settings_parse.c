@@ -224,3 +224,64 @@ Test(settings_parse, dictionaries_are_shown_as_python_does)
 
 	check(rows, ARRAY_LEN(rows));
 }
+
+static void check_size(enum setting_id id, const char *text, enum size_kind kind, uint64_t amount, const char *shown)
+{
+	struct settings settings;
+	struct err err = ERR_NONE;
+	const struct size_value *value;
+	char *got;
+
+	cr_assert_eq(settings_init(&settings, false, &err), 0);
+	cr_assert_eq(settings_set(&settings, id, text, SOURCE_CLI, &err), 0, "%s: %s", text, err.text);
+	value = (const void *)((const char *)&settings + setting_rows[id].at);
+	cr_assert_eq(value->kind, kind, "%s", text);
+	cr_assert_eq(value->amount, amount, "%s: %llu", text, (unsigned long long)value->amount);
+	got = setting_show(&settings, id);
+	cr_assert_str_eq(got, shown);
+	/* What is shown is taken again, and means the same. */
+	cr_assert_eq(settings_set(&settings, id, got, SOURCE_CLI, &err), 0);
+	cr_assert_eq(value->amount, amount);
+	free(got);
+	settings_release(&settings);
+}
+
+Test(settings_parse, sizes)
+{
+	const uint64_t mb = 1 << 20;
+
+	check_size(S_max_worker_memory, "400", SIZE_BYTES, 400 * mb, "400M");
+	check_size(S_max_worker_memory, "536870912", SIZE_BYTES, 512 * mb, "512M");
+	check_size(S_max_worker_memory, " 1.5g ", SIZE_BYTES, 1536 * mb, "1536M");
+	check_size(S_max_worker_memory, "2 GiB", SIZE_BYTES, 2048 * mb, "2G");
+	check_size(S_max_worker_memory, "1000000B", SIZE_BYTES, 1000000, "1000000B");
+	check_size(S_max_worker_memory, "80%", SIZE_PERCENT, 80, "80%");
+	check_size(S_max_worker_memory, "AUTO", SIZE_AUTO, 0, "auto");
+	check_size(S_max_worker_memory, "0", SIZE_OFF, 0, "off");
+	check_size(S_client_send_low_watermark, "65536", SIZE_BYTES, 65536, "64K");
+	check_size(S_client_send_low_watermark, "off", SIZE_OFF, 0, "off");
+}
+
+Test(settings_parse, sizes_that_are_none)
+{
+	static const char *const bad[] = { "", "x", "-1", "5X", "101%", "0%", "1.5", "1.5%", "1 2", "%", "M", ".", "99999999999999999999G",
+		                           "0.0001K", "1e9" };
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		struct settings settings;
+		struct err err = ERR_NONE;
+
+		cr_assert_eq(settings_init(&settings, false, &err), 0);
+		cr_assert_eq(settings_set(&settings, S_max_worker_memory, bad[i], SOURCE_CLI, &err), -EINVAL, "%s", bad[i]);
+		cr_assert(strstr(err.text, "max_worker_memory must be auto, off, a size such as 64M, or a percentage such as 80%, not '") ==
+		          err.text);
+		settings_release(&settings);
+	}
+	struct settings settings;
+	struct err err = ERR_NONE;
+
+	cr_assert_eq(settings_init(&settings, false, &err), 0);
+	cr_assert_eq(settings_set(&settings, S_client_send_low_watermark, "auto", SOURCE_CLI, &err), -EINVAL);
+	cr_assert_eq(settings_set(&settings, S_client_send_low_watermark, "10%", SOURCE_CLI, &err), -EINVAL);
+	settings_release(&settings);
+}

@@ -82,7 +82,7 @@ Test(slot, a_stop_is_understood_in_every_state)
 	}
 }
 
-Test(slot, there_are_23_moves_and_12_ignored_pairs)
+Test(slot, there_are_27_moves_and_16_ignored_pairs)
 {
 	int moves = 0;
 	int ignored = 0;
@@ -99,8 +99,8 @@ Test(slot, there_are_23_moves_and_12_ignored_pairs)
 			else
 				moves++;
 		}
-	cr_assert_eq(moves, 23, "%d", moves);
-	cr_assert_eq(ignored, 12, "%d", ignored);
+	cr_assert_eq(moves, 27, "%d", moves);
+	cr_assert_eq(ignored, 16, "%d", ignored);
 }
 
 Test(slot, late_while_serving_aborts_and_then_kills)
