@@ -126,7 +126,7 @@ static int abort_greenlet(struct chores *chores, bool is_inside)
 	}
 	if (answer != Py_None) {
 		chores->amount = 1;
-			(void)snprintf(chores->text, sizeof(chores->text), "ended the request of the greenlet that grew");
+		(void)snprintf(chores->text, sizeof(chores->text), "ended the request of the greenlet that grew");
 	}
 	if (PyExceptionClass_Check(answer)) {
 		PyErr_SetNone(answer);

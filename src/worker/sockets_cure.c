@@ -49,40 +49,51 @@ static bool cut(const struct socket_item *item)
 	return result == 0;
 }
 
-static void tell(char *text, size_t size, const char *did, size_t count, uint64_t bytes, const struct socket_item *largest)
+/* What was done to how many, and how much they held. */
+struct tally {
+	size_t count;
+	uint64_t bytes;
+	struct socket_item largest;
+};
+
+static void tally_add(struct tally *tally, const struct socket_item *item)
 {
-	if (count == 0)
+	tally->count++;
+	tally->bytes += item->memory_bytes;
+	if (item->memory_bytes > tally->largest.memory_bytes)
+		tally->largest = *item;
+}
+
+/* In words; returns how many. */
+static size_t tally_tell(const struct tally *tally, const char *did, char *text, size_t size)
+{
+	if (tally->count == 0)
 		(void)snprintf(text, size, "%s nothing", did);
 	else
-		(void)snprintf(text, size, "%s %zu %s, %.1f MB; the largest: %s (%.1f MB)", did, count,
-		               count == 1 ? "connection" : "connections", (double)bytes / 1048576, largest->peer,
-		               (double)largest->memory_bytes / 1048576);
+		(void)snprintf(text, size, "%s %zu %s, %.1f MB; the largest: %s (%.1f MB)", did, tally->count,
+		               tally->count == 1 ? "connection" : "connections", (double)tally->bytes / 1048576,
+		               tally->largest.peer, (double)tally->largest.memory_bytes / 1048576);
+	return tally->count;
 }
 
 size_t sockets_shed(struct sockets *sockets, uint64_t bytes, uint64_t now_ms, char *ret_text, size_t size)
 {
-	struct socket_item largest = { .fd = FD_NONE };
-	uint64_t gone = 0;
-	size_t count = 0;
+	struct tally tally = { .count = 0 };
 
 	sockets_look(sockets, now_ms);
 	sockets_sort(sockets);
 	for (int round = 0; round < 2; round++) {
-		for (size_t i = 0; i < sockets->item_count && gone < bytes; i++) {
+		for (size_t i = 0; i < sockets->item_count && tally.bytes < bytes; i++) {
 			struct socket_item *item = &sockets->items[i];
 
 			if (!item->is_tcp || item->is_client != (round == 0))
 				continue;
 			sockets_name_peer(item);
-			if (!cut(item))
-				continue;
-			if (count++ == 0)
-				largest = *item;
-			gone += item->memory_bytes;
+			if (cut(item))
+				tally_add(&tally, item);
 		}
 	}
-	tell(ret_text, size, "closed", count, gone, &largest);
-	return count;
+	return tally_tell(&tally, "closed", ret_text, size);
 }
 
 /* They push when they have news, which may be seldom; those who wait for it are not forgotten. */
@@ -98,9 +109,7 @@ static bool is_for_waiting(uint16_t port)
 
 size_t sockets_defuse(struct sockets *sockets, uint64_t silence_ms, uint64_t now_ms, char *ret_text, size_t size)
 {
-	struct socket_item largest = { .fd = FD_NONE };
-	uint64_t gone = 0;
-	size_t count = 0;
+	struct tally tally = { .count = 0 };
 
 	sockets_look(sockets, now_ms);
 	for (size_t i = 0; i < sockets->item_count; i++) {
@@ -110,15 +119,10 @@ size_t sockets_defuse(struct sockets *sockets, uint64_t silence_ms, uint64_t now
 		    now_ms - item->since_ms < silence_ms)
 			continue;
 		sockets_name_peer(item);
-		if (is_for_waiting(item->peer_port) || !cut(item))
-			continue;
-		count++;
-		gone += item->memory_bytes;
-		if (item->memory_bytes > largest.memory_bytes)
-			largest = *item;
+		if (!is_for_waiting(item->peer_port) && cut(item))
+			tally_add(&tally, item);
 	}
-	tell(ret_text, size, "emptied", count, gone, &largest);
-	return count;
+	return tally_tell(&tally, "emptied", ret_text, size);
 }
 
 static void note_clamped(struct sockets *sockets, uint64_t cookie)
@@ -149,9 +153,7 @@ void sockets_unclamp(struct sockets *sockets, int fd)
 size_t sockets_clamp(struct sockets *sockets, uint64_t now_ms, char *ret_text, size_t size)
 {
 	const int room = SOCKETS_CLAMP_TO_BYTES;
-	struct socket_item largest = { .fd = FD_NONE };
-	uint64_t held = 0;
-	size_t count = 0;
+	struct tally tally = { .count = 0 };
 
 	sockets_look(sockets, now_ms);
 	for (size_t i = 0; i < sockets->item_count; i++) {
@@ -166,11 +168,7 @@ size_t sockets_clamp(struct sockets *sockets, uint64_t now_ms, char *ret_text, s
 		fd_close(&fd);
 		note_clamped(sockets, item->cookie);
 		sockets_name_peer(item);
-		count++;
-		held += item->memory_bytes;
-		if (item->memory_bytes > largest.memory_bytes)
-			largest = *item;
+		tally_add(&tally, item);
 	}
-	tell(ret_text, size, "held back", count, held, &largest);
-	return count;
+	return tally_tell(&tally, "held back", ret_text, size);
 }
