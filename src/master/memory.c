@@ -67,6 +67,17 @@ static bool is_any_known(const struct budget_limits *limits)
 	       reading_is_known(limits->sockets.soft_bytes) || reading_is_known(limits->worker_sockets.soft_bytes);
 }
 
+static unsigned allowed_remedies(const struct settings *settings)
+{
+	unsigned allowed = 0;
+
+	for (size_t i = 0; i < settings->memory_remedies.count; i++)
+		for (unsigned remedy = 0; remedy < REMEDY_MAX; remedy++)
+			if (strcasecmp(settings->memory_remedies.items[i], remedy_name((enum remedy)remedy)) == 0)
+				allowed |= 1U << remedy;
+	return allowed;
+}
+
 static void resolve(struct master *master, bool says)
 {
 	struct memory *memory = &master->memory;
@@ -74,6 +85,7 @@ static void resolve(struct master *master, bool says)
 
 	strlist_init(&refusals);
 	budget_resolve(&master->settings, &memory->container, &memory->facts, &memory->limits, &refusals);
+	memory->allowed = allowed_remedies(&master->settings);
 	memory->is_watching = is_any_known(&memory->limits);
 	/* Each is said once, not at each look. */
 	for (size_t i = 0; i < refusals.count; i++)

@@ -63,6 +63,7 @@ struct memory {
 	uint64_t kills_seen;          /* of container.oom_kill_total: told, or nobody of ours */
 	uint64_t kills_total;         /* of the last look */
 	uint64_t kills_ms;            /* when it moved */
+	unsigned allowed;             /* memory_remedies, a bit for each enum remedy */
 	bool is_watching;             /* there is a budget */
 	bool has_said_no_room;
 };

@@ -234,23 +234,12 @@ static void carry_out(struct master *master, const struct remedy_order *order, u
 	status_soon(&master->status);
 }
 
-static unsigned allowed_remedies(const struct settings *settings)
-{
-	unsigned allowed = 0;
-
-	for (size_t i = 0; i < settings->memory_remedies.count; i++)
-		for (unsigned remedy = 0; remedy < REMEDY_MAX; remedy++)
-			if (strcasecmp(settings->memory_remedies.items[i], remedy_name((enum remedy)remedy)) == 0)
-				allowed |= 1U << remedy;
-	return allowed;
-}
-
 void memory_act(struct master *master, uint64_t now_ms)
 {
 	struct remedy_worker workers[BOARD_SLOTS];
 	struct remedy_order orders[ORDERS_MAX];
 	struct remedy_service service = judge_service(master);
-	unsigned allowed = allowed_remedies(&master->settings);
+	unsigned allowed = master->memory.allowed;
 	size_t count = 0;
 
 	judge_room(master);

@@ -334,9 +334,9 @@ static void save_service(struct plan *plan)
 		return;
 	}
 	fattest = find_fattest(plan);
-	if (plan->now_ms < service->track->sockets_next_ms || is_any_leaving(plan))
+	if (plan->now_ms < service->track->rescue_ms || is_any_leaving(plan))
 		return;
-	service->track->sockets_next_ms = plan->now_ms + (fattest != NULL ? REMEDY_HOLD_MS : REMEDY_AGAIN_MS);
+	service->track->rescue_ms = plan->now_ms + (fattest != NULL ? REMEDY_HOLD_MS : REMEDY_AGAIN_MS);
 	for (size_t i = 0; i < plan->worker_count; i++)
 		(void)order(plan, &plan->workers[i], REMEDY_trim, CAUSE_SERVICE_HARD, 0);
 	if (fattest != NULL)

@@ -45,6 +45,7 @@ struct remedy_track {
 	uint64_t ahead_ms;     /* of the service: its limit was predicted since */
 	uint64_t next_ms;      /* no next step before: the last one shall show its effect */
 	uint64_t again_ms;     /* of the service: the mild remedies are not tried again before */
+	uint64_t rescue_ms;    /* of the service: at its hard budget nobody grows; all are not asked again before */
 	uint64_t sockets_next_ms;
 	uint64_t shed_next_ms;
 	uint64_t abort_ms;     /* when the last abort was ordered; 0: none */
