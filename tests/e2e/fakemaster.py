@@ -44,6 +44,7 @@ def _read_messages():
 
 MESSAGES = _read_messages()
 HOOKS = re.findall(r"HOOK\((\w+),", _read_table("hooks.def"))
+REMEDIES = re.findall(r"REMEDY\((\w+), (?:AGENT|MASTER)", _read_table("remedies.def"))
 SETTINGS = re.findall(r"^SETTING\((\w+),", _read_table("settings.def"), flags=re.MULTILINE)
 NUMBERS = {"U32": "=I", "I32": "=i", "U64": "=Q"}
 

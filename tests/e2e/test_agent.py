@@ -83,7 +83,7 @@ def test_private_size_is_measured(server):
     assert status["memory"]["workers_pss_bytes"] >= memory["pss_bytes"]
 
 
-def test_unread_upstream_data_is_seen_and_emptied_when_forgotten(server, pusher):
+def test_unread_upstream_data_is_seen_and_left_while_it_may_still_be_read(server, pusher):
     server.write(
         "forgetful.py",
         """
