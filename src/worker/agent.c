@@ -16,11 +16,13 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "shared/exits.h"
 #include "shared/message.h"
 #include "shared/remedies.h"
 #include "shared/worker_class.h"
+#include "worker/batch.h"
 #include "worker/chores.h"
 #include "worker/ownmem.h"
 #include "worker/sockets.h"
@@ -370,17 +372,23 @@ static void on_time(struct agent *agent)
 static void *agent_run(void *context)
 {
 	struct agent *agent = context;
-	struct pollfd watched = { .fd = agent->worker->link.fd, .events = POLLIN | POLLRDHUP };
+	struct batch *batch = agent->worker->batch;
+	struct pollfd watched[] = {
+		{ .fd = agent->worker->link.fd, .events = POLLIN | POLLRDHUP },
+		{ .fd = batch != NULL ? batch_timer_fd(batch) : FD_NONE, .events = POLLIN },
+	};
 
 	agent->sockets = sockets_new(agent->worker->listen_fds, agent->worker->listen_count);
 	agent->scan_ms = clock_ms() + FIRST_LOOK_MS;
 	for (;;) {
-		int count = poll(&watched, 1, wait_ms(agent, clock_ms()));
+		int count = poll(watched, ARRAY_LEN(watched), wait_ms(agent, clock_ms()));
 		if (count < 0 && errno == EINTR)
 			continue;
-		if (count < 0 || (watched.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0)
+		if (count < 0 || (watched[0].revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0)
 			break;
-		if (count > 0 && !receive(agent))
+		if (count > 0 && (watched[1].revents & POLLIN) != 0)
+			batch_rescue(batch);
+		if (count > 0 && (watched[0].revents & POLLIN) != 0 && !receive(agent))
 			break;
 		on_time(agent);
 	}

@@ -17,6 +17,7 @@
 #include "py/early_hints.h"
 #include "py/environ.h"
 #include "py/wait.h"
+#include "worker/batch.h"
 #include "worker/body.h"
 #include "worker/calls.h"
 #include "worker/failure.h"
@@ -54,6 +55,7 @@ static struct exchange *exchange_new(struct conn *conn)
 	exchange->is_ended = false;
 	exchange->is_pushing = false;
 	exchange->is_cut = false;
+	exchange->was_held = false;
 	exchange->is_taken = false;
 	exchange->hangs_up = false;
 	exchange->has_sent = false;
@@ -132,6 +134,7 @@ static void finish(struct exchange *exchange)
 
 void exchange_abandon(struct exchange *exchange)
 {
+	batch_forget(exchange->conn->service->worker->batch, exchange->conn);
 	exchange->is_cut = true;
 	finish(exchange);
 }
@@ -205,6 +208,15 @@ static bool is_bound(const struct exchange *exchange)
 	       exchange->file_fd == FD_NONE;
 }
 
+/* All of the answer is in the output, or behind it. Asking the application for its end is another matter. */
+static bool is_complete(const struct exchange *exchange)
+{
+	const struct reply *reply = &exchange->reply;
+
+	return exchange->file_fd == FD_NONE &&
+	       (exchange->is_ended || (reply->is_head_sent && reply->response.has_length && exchange->remaining == 0));
+}
+
 static void lose_client(struct exchange *exchange)
 {
 	struct conn *conn = exchange->conn;
@@ -238,6 +250,8 @@ void exchange_resume(struct exchange *exchange)
 	for (;;) {
 		int code = 0;
 
+		if (is_complete(exchange) && batch_hold(conn->service->worker->batch, exchange))
+			return;
 		/* Small pieces of a list go out together; those of an iterator one by one, as PEP 3333 wants. */
 		if (exchange->is_ended || exchange->result.iterator != NULL || output_is_full(&exchange->output) ||
 		    exchange->file_fd != FD_NONE)

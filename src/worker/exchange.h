@@ -45,6 +45,7 @@ struct exchange {
 	bool is_in_application; /* its code runs now */
 	bool is_pushing;        /* the output is being sent, perhaps without the lock */
 	bool has_sent;          /* some of the response has left */
+	bool was_held;          /* put aside by batch.c, once */
 	bool is_taken;          /* by the application: it reads and writes the connection itself */
 	bool hangs_up;          /* the application wants no response to be sent */
 	bool is_aborted;        /* an exception is on its way to its thread, because it uses too much memory */

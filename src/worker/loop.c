@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "shared/listen.h"
+#include "worker/batch.h"
 #include "worker/conn.h"
 #include "worker/exchange.h"
 
@@ -145,9 +146,12 @@ void loop_run_turns(struct service *service, uint64_t max_ms)
 {
 	const uint64_t until_ms = service->now_ms + max_ms;
 
-	while (loop_run_next(service))
+	while (loop_run_next(service)) {
+		batch_end_turn(service->worker->batch, service);
 		if (service->now_ms >= until_ms)
 			break;
+	}
+	batch_flush(service->worker->batch);
 }
 
 void loop_look_at_listeners(struct service *service)

@@ -13,6 +13,7 @@
 #include "py/environ.h"
 #include "py/pyerr.h"
 #include "py/pylog.h"
+#include "worker/batch.h"
 
 /* What a line is about; all borrowed. */
 struct subject {
@@ -114,6 +115,8 @@ void record_response(struct exchange *exchange)
 		.duration_us = clock_us() - exchange->started_us,
 	};
 
+	if (!exchange->was_held)
+		batch_note(exchange->conn->service->worker->batch, subject.duration_us);
 	board_count_latency(exchange->conn->service->worker->line, subject.duration_us);
 	SERVICE_COUNT(exchange->conn->service, request_microseconds_total, subject.duration_us);
 	/* gunicorn: no line either when the application has hung up. */

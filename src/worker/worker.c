@@ -26,6 +26,7 @@
 #include "shared/exits.h"
 #include "shared/worker_class.h"
 #include "worker/agent.h"
+#include "worker/batch.h"
 #include "worker/chores.h"
 #include "worker/logs.h"
 #include "worker/privs.h"
@@ -254,6 +255,7 @@ static int boot_basics(struct worker *worker)
 		return EXIT_WORKER_BOOT;
 	}
 	(void)snprintf(name, sizeof(name), "<Worker %ld>", (long)getpid());
+	worker->batch = batch_new();
 	worker->agent = agent_new(worker, name);
 	if (worker->agent == NULL) {
 		log_error("No thread for the worker's agent: %s", strerror(errno));

@@ -16,6 +16,7 @@
 #include "shared/settings.h"
 
 struct agent;
+struct batch;
 struct chores;
 struct service;
 struct tls_context;
@@ -44,6 +45,7 @@ struct worker {
 	uint64_t request_limit;    /* 0: none */
 	bool has_asked_recycle;
 	struct agent *agent;
+	struct batch *batch;       /* NULL: there is no timer for it */
 	struct chores *chores;     /* what the agent wants done with the GIL */
 	struct service *service;   /* the loop's connections; NULL before it runs */
 	void *app;                 /* PyObject *: the WSGI callable; strong */
