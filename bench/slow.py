@@ -1,0 +1,259 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Compares the answers to one normal client while slow ones are connected with those to it alone.
+
+    bench/slow.py BUILD [--classes sync,gthread,gevent] [--workers 1,2] [--attacks idle,heads,...] [--rounds N] [--seconds N]
+                  [--slow N] [--idle N]
+
+BUILD is a build folder with gunwale. The normal client asks so many times a second (--rate) on a kept connection, in quiet and
+loaded rounds by turns on one running server; each figure is a median of the rounds. The attacks:
+
+    idle       kept-alive connections after one request each
+    heads      a byte of a head each second
+    bodies     a byte of a body each second
+    piece      1 kB a second read of an answer of 8 MB in one piece
+    generator  ... from a generator
+    file       ... from a file
+    shakes     TCP connected, half of a TLS ClientHello sent, over TLS
+
+"Still there" is the share of slow connections that stood at the end of their last round, "workers' memory" the growth of the PSS of
+all workers for each of them. Root, to raise the limit of open files. Prints a Markdown table.
+"""
+
+import argparse
+import gc
+import http.client
+import multiprocessing
+import os
+import pathlib
+import re
+import resource
+import socket
+import ssl
+import statistics
+import time
+
+import lib
+
+ATTACKS = ("idle", "heads", "bodies", "piece", "generator", "file", "shakes")
+BIG_BYTES = 8 << 20
+APP = f"""
+import pathlib
+
+BIG = bytes({BIG_BYTES})
+
+def app(environ, start_response):
+    path = environ["PATH_INFO"]
+    if path == "/":
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "5")])
+        return [b"hello"]
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(BIG)))])
+    if path == "/piece":
+        return [BIG]
+    if path == "/file":
+        return environ["wsgi.file_wrapper"](open("big", "rb"))
+    return (BIG[at:at + 16384] for at in range(0, len(BIG), 16384))
+"""
+HEAD = b"GET / HTTP/1.1\r\nHost: slow\r\nX-Slow: "
+BODY = b"POST / HTTP/1.1\r\nHost: slow\r\nContent-Length: 100000\r\n\r\n"
+READ_BYTES = 1024
+
+
+def half_client_hello():
+    """The first half of what OpenSSL would send."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    try:
+        context.wrap_bio(incoming, outgoing, server_hostname="localhost").do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    hello = outgoing.read()
+    return hello[: len(hello) // 2]
+
+
+def first_bytes(attack):
+    if attack == "idle":
+        return b"GET / HTTP/1.1\r\nHost: slow\r\n\r\n"
+    if attack == "shakes":
+        return half_client_hello()
+    return {"heads": HEAD, "bodies": BODY}.get(attack, b"GET /%b HTTP/1.1\r\nHost: slow\r\n\r\n" % attack.encode())
+
+
+def open_one(attack, address, opening, number):
+    client = socket.socket()
+    if attack in ("piece", "generator", "file"):
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    # One source address has too few ports for many rounds: each round leaves its connections in TIME_WAIT.
+    client.bind((f"127.0.1.{number % 200 + 1}", 0))
+    client.settimeout(10)
+    client.connect(address)
+    client.sendall(opening)
+    if attack == "idle":
+        client.recv(4096)
+    client.setblocking(False)
+    return client
+
+
+def is_there(client):
+    try:
+        return client.recv(1, socket.MSG_PEEK) != b""
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+
+
+def act(attack, client):
+    """What one slow client does each second. False: it was cut off."""
+    try:
+        if attack in ("heads", "bodies"):
+            client.send(b"a")
+        elif attack in ("piece", "generator", "file"):
+            return client.recv(READ_BYTES) != b""
+    except BlockingIOError:
+        pass
+    except OSError:
+        return False
+    return True
+
+
+def run_slow(attack, address, count, pipe):
+    """The process of the slow clients: each acts once a second, spread evenly, until the pipe has something."""
+    opening = first_bytes(attack)
+    clients = [open_one(attack, address, opening, number) for number in range(count)]
+    pipe.send(None)
+    gc.disable()
+    done, began = 0, time.monotonic()
+    while not pipe.poll(0.01):
+        due = int((time.monotonic() - began) * count) if attack not in ("idle", "shakes") else 0
+        while done < due:
+            if not act(attack, clients[done % count]):
+                # It comes again, as whoever wants to do harm would.
+                clients[done % count].close()
+                clients[done % count] = open_one(attack, address, opening, done)
+            done += 1
+    pipe.send(sum(map(is_there, clients)))
+    for client in clients:
+        client.close()
+
+
+def run_normal(address, is_tls, rate, seconds, pipe):
+    """The process of the normal client: milliseconds from when a request was due to the end of its answer."""
+    def connect():
+        if is_tls:
+            made = http.client.HTTPSConnection(*address, timeout=30, context=ssl._create_unverified_context())
+        else:
+            made = http.client.HTTPConnection(*address, timeout=30)
+        made.connect()
+        made.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return made
+
+    gc.disable()
+    times, failed = [], 0
+    connection = connect()
+    began = time.monotonic()
+    for number in range(int(rate * seconds)):
+        due = began + number / rate
+        time.sleep(max(0, due - time.monotonic()))
+        try:
+            connection.request("GET", "/")
+            assert connection.getresponse().read() == b"hello"
+        except (OSError, http.client.HTTPException, AssertionError):
+            failed += 1
+            connection.close()
+            connection = connect()
+        times.append((time.monotonic() - due) * 1000)
+    pipe.send((times, failed))
+
+
+def in_process(function, *arguments):
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.Process(target=function, args=(*arguments, theirs), daemon=True)
+    process.start()
+    return process, ours
+
+
+def ask(address, is_tls, arguments):
+    process, pipe = in_process(run_normal, address, is_tls, arguments.rate, arguments.seconds)
+    times, failed = pipe.recv()
+    process.join()
+    return lib.percentile(times, 0.5), lib.percentile(times, 0.99), failed
+
+
+def pss_bytes(pids):
+    total = 0
+    for pid in pids:
+        total += int(re.search(r"^Pss:\s+(\d+)", pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M).group(1)) << 10
+    return total
+
+
+def processor_seconds(pids):
+    ticks = 0
+    for pid in pids:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def measure(server, attack, is_tls, arguments):
+    host, _, port = server.address.rpartition(":")
+    address = (host, int(port))
+    count = arguments.idle if attack == "idle" else arguments.slow
+    quiet, loaded, failed, memory, busy, there = [], [], 0, [], [], 0
+    ask(address, is_tls, arguments)
+    for _ in range(arguments.rounds):
+        before = pss_bytes(server.worker_pids())
+        quiet.append(ask(address, is_tls, arguments))
+        process, pipe = in_process(run_slow, attack, address, count)
+        pipe.recv()
+        time.sleep(arguments.settle)  # connecting them is over, and what was due to them at once is sent
+        pids = server.worker_pids()
+        used = processor_seconds(pids)
+        loaded.append(ask(address, is_tls, arguments))
+        busy.append((processor_seconds(pids) - used) / arguments.seconds * 100)
+        memory.append((pss_bytes(pids) - before) / count / 1024)
+        pipe.send(None)
+        there = pipe.recv()
+        process.join()
+        failed += quiet[-1][2] + loaded[-1][2]
+        time.sleep(1)  # for the workers to see them off
+    return quiet, loaded, failed, statistics.median(memory), statistics.median(busy), there / count
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--classes", default="sync,gthread,gevent")
+    parser.add_argument("--workers", default="1,2")
+    parser.add_argument("--attacks", default=",".join(ATTACKS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--settle", type=float, default=2, help="seconds from the last slow client's connecting to measuring")
+    parser.add_argument("--rate", type=int, default=200, help="requests per second of the normal client")
+    parser.add_argument("--slow", type=int, default=1000, help="slow clients")
+    parser.add_argument("--idle", type=int, default=10000, help="idle connections")
+    arguments = parser.parse_args()
+    arguments.build = arguments.build.resolve()
+    files = max(arguments.idle, arguments.slow) + 1024
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, max(files, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
+    lib.header("class", "workers", "attack", "p50 quiet ms", "p50 loaded ms", "p99 quiet ms", "p99 loaded ms", "p99 change",
+               "failed", "still there", "workers' memory, kB each", "workers' CPU")
+    with lib.scratch(APP) as folder:
+        (folder / "big").write_bytes(bytes(BIG_BYTES))
+        for worker_class in arguments.classes.split(","):
+            for workers in map(int, arguments.workers.split(",")):
+                for attack in arguments.attacks.split(","):
+                    is_tls = attack == "shakes"
+                    options = ["-k", worker_class, "--worker-connections", str(2 * arguments.idle), "--keep-alive", "600",
+                               "--backlog", "4096", *(["--threads", "4"] if worker_class == "gthread" else []),
+                               *(lib.TLS if is_tls else [])]
+                    with lib.Server(arguments.build, folder, options, workers) as server:
+                        quiet, loaded, failed, memory, busy, there = measure(server, attack, is_tls, arguments)
+                    middle = [statistics.median(column) for rows in (quiet, loaded) for column in list(zip(*rows))[:2]]
+                    lib.row(worker_class, workers, attack, f"{middle[0]:.2f}", f"{middle[2]:.2f}", f"{middle[1]:.2f}",
+                            f"{middle[3]:.2f}", f"{(middle[3] / middle[1] - 1) * 100:+.0f} %", failed, f"{there:.0%}",
+                            f"{memory:.1f}", f"{busy:.1f} %")
+
+
+if __name__ == "__main__":
+    main()
