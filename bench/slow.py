@@ -5,7 +5,7 @@
     bench/slow.py BUILD [--classes sync,gthread,gevent] [--workers 1,2] [--attacks idle,heads,...] [--rounds N] [--seconds N]
                   [--slow N] [--idle N]
 
-BUILD is a build folder with gunwale. The normal client asks so many times a second (--rate) on a kept connection, in quiet and
+BUILD is a build folder with gunwale; VIRTUAL_ENV names where gevent is. The normal client asks so many times a second (--rate) on a kept connection, in quiet and
 loaded rounds by turns on one running server; each figure is a median of the rounds. The attacks:
 
     idle       kept-alive connections after one request each

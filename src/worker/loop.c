@@ -17,6 +17,7 @@
 #include "worker/batch.h"
 #include "worker/conn.h"
 #include "worker/exchange.h"
+#include "worker/wire.h"
 
 enum {
 	ACCEPT_PAUSE_MS = 500, /* out of file descriptors */
@@ -45,10 +46,54 @@ static void unwatch_listener(struct service *service, struct service_listener *l
 	listener->turn.is_queued = false;
 }
 
-static bool wants_clients(const struct service *service)
+static bool has_room(const struct service *service)
 {
 	return !service->is_draining && service->open_count < service->open_max &&
 	       service->now_ms >= service->accept_again_ms;
+}
+
+/* Like a drain: a client that was just answered may be sending its next request. */
+static bool is_spare(const struct service *service, const struct conn *conn)
+{
+	return service->now_ms - conn->idle_since_ms > service->timer_ms[TIMER_LAST_CHANCE];
+}
+
+/* The kept-alive connection that has been silent for longest; NULL if none may be closed for another client. */
+static struct conn *find_spare(const struct service *service)
+{
+	LIST_EACH (&service->timers[TIMER_IDLE], link) {
+		struct conn *conn = LIST_ENTRY(link, struct conn, timer.link);
+
+		if (!is_spare(service, conn))
+			break;
+		if (conn->state == CONN_IDLE && !conn->is_away && !conn->turn.is_queued)
+			return conn;
+	}
+	return NULL;
+}
+
+/* With as many connections as may be open one more is let in only in the place of an idle one. */
+static bool wants_clients(const struct service *service)
+{
+	if (has_room(service))
+		return true;
+	return !service->is_draining && service->open_count == service->open_max &&
+	       service->now_ms >= service->accept_again_ms && find_spare(service) != NULL;
+}
+
+/* The new one is in already, so that nothing is closed for a client that a sibling took. */
+static void make_room(struct service *service)
+{
+	struct conn *conn;
+
+	while (service->open_count > service->open_max && (conn = find_spare(service)) != NULL) {
+		if (wire_has_unread(conn)) {
+			conn->may_read = true;
+			service_queue(service, &conn->turn);
+		} else {
+			conn_close(conn);
+		}
+	}
 }
 
 void loop_update_listeners(struct service *service)
@@ -89,7 +134,7 @@ static void admit_more(struct service *service, struct service_listener *listene
 {
 	struct conn *conn;
 
-	for (size_t count = service->open_count / 2; count > 0 && wants_clients(service); count--) {
+	for (size_t count = service->open_count / 2; count > 0 && has_room(service); count--) {
 		if (conn_accept(service, listener, &conn) != 0)
 			break;
 		service_queue(service, &conn->turn);
@@ -107,6 +152,7 @@ static void run_listener(struct service *service, struct service_listener *liste
 	note_accept(service, listener, code);
 	if (code < 0)
 		return;
+	make_room(service);
 	if (service->has_stacks) /* other stacks must hear of those that are queued before this one is busy */
 		service_queue(service, &conn->turn);
 	admit_more(service, listener);
