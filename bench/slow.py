@@ -17,7 +17,7 @@ loaded rounds by turns on one running server; each figure is a median of the rou
     shakes     TCP connected, half of a TLS ClientHello sent, over TLS
 
 "Still there" is the share of slow connections that stood at the end of their last round, "workers' memory" the growth of the PSS of
-all workers for each of them. Root, to raise the limit of open files. Prints a Markdown table.
+all workers for each of them in the first round: later ones use the same memory again. Root, to raise the limit of open files. Prints a Markdown table.
 """
 
 import argparse
@@ -217,7 +217,7 @@ def measure(server, attack, is_tls, arguments):
         process.join()
         failed += quiet[-1][2] + loaded[-1][2]
         time.sleep(1)  # for the workers to see them off
-    return quiet, loaded, failed, statistics.median(memory), statistics.median(busy), there / count
+    return quiet, loaded, failed, memory[0], statistics.median(busy), there / count
 
 
 def main():
