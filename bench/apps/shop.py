@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: MIT
+"""The application of bench/memory.py: Flask, SQLAlchemy (SQLite in memory) and requests, as a small shop might use them."""
+
+import itertools
+import os
+
+import flask
+import requests
+import sqlalchemy
+from sqlalchemy import orm
+
+
+class Base(orm.DeclarativeBase):
+    pass
+
+
+class Article(Base):
+    __tablename__ = "articles"
+    id = orm.mapped_column(sqlalchemy.Integer, primary_key=True)
+    name = orm.mapped_column(sqlalchemy.String(80))
+    price = orm.mapped_column(sqlalchemy.Integer)
+
+
+app = flask.Flask(__name__)
+served = itertools.count(1)
+session = requests.Session()
+# A connection of its own for each process: nothing is opened before the first request.
+engine = sqlalchemy.create_engine("sqlite://", poolclass=sqlalchemy.pool.StaticPool, connect_args={"check_same_thread": False})
+
+
+def stock(database):
+    Base.metadata.create_all(engine)
+    database.add_all(Article(name=f"article {n}", price=n * 100) for n in range(200))
+    database.commit()
+
+
+@app.get("/")
+def articles():
+    number = next(served)
+    with orm.Session(engine) as database:
+        if number == 1:
+            stock(database)
+        dearest = database.scalars(sqlalchemy.select(Article).order_by(Article.price.desc()).limit(20)).all()
+        rows = [{"id": article.id, "name": article.name, "price": article.price} for article in dearest]
+    # What a call of another service needs, but the call itself.
+    order = session.prepare_request(requests.Request("POST", "http://localhost/orders", json=rows))
+    return flask.jsonify(pid=os.getpid(), served=number, rows=rows, size=len(order.body))
