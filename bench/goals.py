@@ -121,6 +121,8 @@ def sharing(rows):
     for row in rows:
         if row["kind"] == "sharing":
             found.setdefault((row["server"], row["connections"]), []).append(row)
+        elif row["kind"] == "failure" and row["workload"] == "sharing":
+            yield f"Two workers of {row['server']} share evenly, {row['connections']} connections", row["error"], "not told"
     for (server, connections), group in found.items():
         for field, what in (("requests", "requests"), ("shared_connections", "connections")):
             distances = [value for value in (evenness(row[field]) for row in group) if value is not None]
@@ -131,7 +133,7 @@ def sharing(rows):
             middle = statistics.median(distances)
             example = " : ".join(f"{value:,}" for value in group[-1][field])
             yield (text, f"{100 * middle:.0f} % off (worst round {100 * max(distances):.0f} %; the last {example})",
-                   told(middle <= EVEN, middle / EVEN))
+                   "held" if middle <= EVEN else f"**missed: {100 * middle:.0f} % instead of {100 * EVEN:.0f} %**")
 
 
 def table(rows):

@@ -81,7 +81,7 @@ class Server:
 
 def gunwale(*more):
     return lambda s: [str(s.build / "gunwale"), "-w", str(s.workers), "-b", s.address, "--worker-connections", str(CONNECTIONS),
-                      "--control-socket", "control", "--chdir", str(APPS), *more, s.app]
+                      "--control-socket", str(s.folder / "control"), "--chdir", str(APPS), *more, s.app]
 
 
 def gunicorn(*more):
