@@ -15,6 +15,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -86,6 +87,11 @@ class Account:
                     self.folder.rmdir()
                     break
                 time.sleep(0.02)
+
+
+def end_cleanly():
+    """SIGTERM stops the server under measurement as well."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def free_port():

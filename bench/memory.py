@@ -83,6 +83,7 @@ def parse():
 
 
 def main():
+    measure.end_cleanly()
     a = parse()
     place = suite.Place(a.build, pathlib.Path(os.environ["BENCH_VENV"]), a.results)
     found = {variant: [] for variant in VARIANTS}

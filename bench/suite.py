@@ -155,7 +155,7 @@ def parse():
     parser.add_argument("--rounds", type=int, help="default 3; 7 for --goals, 2 for --quick")
     parser.add_argument("--seconds", type=int, default=1, help="of load for a cell in a round")
     parser.add_argument("--base", choices=list(peers.SERVERS), default="gunwale-sync", help="what ratios are against")
-    parser.add_argument("--quick", action="store_true", help="a part of the workloads: " + ", ".join(workloads.QUICK))
+    parser.add_argument("--quick", action="store_true", help="a part of the servers, and of the workloads: " + ", ".join(workloads.QUICK))
     parser.add_argument("--goals", action="store_true")
     parser.add_argument("--report", type=pathlib.Path, metavar="FILE.jsonl")
     parser.add_argument("--build", type=pathlib.Path, default=os.environ.get("BENCH_BUILD"), help="a finished build; without it build/bench is made")
@@ -174,6 +174,8 @@ def plan(a):
 def run(a):
     place = Place(a.build, pathlib.Path(os.environ["BENCH_VENV"]), a.results)
     wanted = a.servers or (goals.servers() if a.goals else list(peers.SERVERS))
+    if a.quick and not a.servers:
+        wanted = [name for name in wanted if name not in workloads.QUICK_WITHOUT]
     missing = [name for name in wanted if not peers.is_there(peers.SERVERS[name], place.venv)]
     for name in missing:
         print(f"left out, because it is not installed: {name}")
@@ -204,6 +206,7 @@ def can_account():
 
 
 def main():
+    measure.end_cleanly()
     a = parse()
     report.write(a.report or run(a))
 

@@ -61,6 +61,7 @@ WORKLOADS = {workload.name: workload for workload in (
 )}
 STAMP = Workload("stamp", "Start and restart", "raw:stamp", length=(1, 1000))
 QUICK = ("hello", "flask", "body", "stream")
+QUICK_WITHOUT = ("uwsgi", "uwsgi-threads", "bjoern-gc", "mod_wsgi", "cheroot")
 
 
 @dataclasses.dataclass
