@@ -122,7 +122,8 @@ class Running:
         self.folder.chmod(0o755)
         self.port = free_port()
         self.workload = workload
-        start = peers.Start(place.build, place.venv, self.folder, workload.app, self.port, workers, gc if self.server.same_gc else None)
+        start = peers.Start(place.build, place.venv, self.folder, workload.app, self.port, workers,
+                            gc if self.server.same_gc else None)
         command = self.server.command(start)
         command[-1:-1] = more
         self.account = Account()
@@ -255,8 +256,8 @@ def wrk(port, workload, headers, connections, seconds, pin, threads):
                "-s", str(HERE / "wrk.lua")]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
-    done = subprocess.run([*command, f"http://{peers.HOST}:{port}{workload.path}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          env={**os.environ, "BENCH_BODY": str(workload.body)}, timeout=seconds + 60,
+    done = subprocess.run([*command, f"http://{peers.HOST}:{port}{workload.path}"], check=False, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, env={**os.environ, "BENCH_BODY": str(workload.body)}, timeout=seconds + 60,
                           preexec_fn=(lambda: os.sched_setaffinity(0, pin)) if pin else None)
     text = done.stdout.decode(errors="replace")
     found = re.search(r"^\{.*\}$", text, re.M)

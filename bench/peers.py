@@ -160,7 +160,7 @@ def is_there(server, venv):
 
 def first_match(command, pattern):
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
+        done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30)
         found = re.search(pattern, done.stdout.decode(errors="replace"))
         return found.group(1) if found else None
     return None
@@ -175,7 +175,7 @@ def versions(build, venv):
         "python": first_match([venv / "bin/python", "-VV"], r"Python (\S+)"),
     }
     listing = subprocess.run([venv / "bin/python", "-m", "pip", "list", "--format=json", "--disable-pip-version-check"],
-                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": ""})
+                             check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": ""})
     for package in json.loads(listing.stdout or b"[]"):
         name = package["name"].lower().replace("-", "_")
         if name in ("gunicorn", "gevent", "uwsgi", "bjoern", "fastwsgi", "granian", "waitress", "cheroot", "mod_wsgi", "flask",

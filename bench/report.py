@@ -94,8 +94,9 @@ def start_table(rows):
         values = [row[name] for row in group if name in row]
         return f"{statistics.median(values) / scale:.0f}" if values else "–"
 
-    yield from ("## Start and restart", "", "One worker, a small application. Cold start: exec to first answer. Restart: SIGHUP to the first "
-                "answer of code loaded after it.", "")
+    about = ("One worker, a small application. Cold start: exec to first answer. "
+             "Restart: SIGHUP to the first answer of code loaded after it.")
+    yield from ("## Start and restart", "", about, "")
     yield from table(["server", "cold start ms", "restart ms", "requests failed meanwhile", "PSS MB", ""], [
         [server, middle(group, "cold_ms"), middle(group, "restart_ms"), sum(row.get("failed", 0) for row in group),
          middle(group, "pss_kb", 1024), next((row["error"] for row in group if "error" in row), "")]
@@ -104,7 +105,7 @@ def start_table(rows):
 
 def head(run):
     machine = run["machine"]
-    yield from ("# Measured", "", f"{run['date']}: `bench/run {' '.join(run['command'])}`".replace(" `", " `", 1), "",
+    yield from ("# Measured", "", f"{run['date']}: `bench/run {' '.join(run['command'])}`", "",
                 f"{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}. "
                 + ", ".join(f"{name} {version}" for name, version in run["versions"].items()) + ".", "")
     yield (f"Medians of {run['rounds']} interleaved rounds of {run['seconds']} s. A cell: CPU µs per request of the whole tree of processes, "
