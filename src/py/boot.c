@@ -17,8 +17,12 @@
 /* With our directory at sys.path[0] only while the package is imported: the application's path stays as it expects it. */
 static int import_from(PyObject *path, const char *python_dir)
 {
-	/* All of them now: a worker that has dropped its privileges may not be able to read our directory any more. */
-	static const char *const modules[] = { "gunwale.template", "gunwale.life", "gunwale.logchoice", "gunwale.reqhooks" };
+	/*
+	 * All of them now: a worker that has dropped its privileges may not be able to read our directory any more, and what a
+	 * worker imports itself is written into pages that it would otherwise share with the template.
+	 */
+	static const char *const modules[] = { "gunwale.template", "gunwale.life", "gunwale.logchoice",
+		                               "gunwale.reqhooks", "gunwale.memory", "gunwale.threads" };
 	PyObject *directory = PyUnicode_DecodeFSDefault(python_dir);
 	int result = -1;
 

@@ -99,3 +99,20 @@ def test_parent_and_main_thread_are_right_in_workers(server):
     assert facts["ppid"] == server.pid and facts["is_main_thread"]
     assert facts["pid"] != server.template()
     assert os.path.exists(f"/proc/{facts['pid']}")
+
+
+@pytest.mark.parametrize("more", [[], ["-k", "gthread", "--threads", "2"]])
+def test_workers_import_nothing_of_their_own(server, more):
+    """It would be written into pages that they share with the template."""
+    server.write(
+        "listing.py",
+        """
+        import sys
+        from basic import answer
+        BEFORE = set(sys.modules) | {__name__}
+        def app(environ, start_response):
+            return answer(start_response, " ".join(sorted(set(sys.modules) - BEFORE)) or "nothing")
+        """,
+    )
+    server.start("listing:app", args=["--preload", *more])
+    assert server.get("/").text == "nothing"

@@ -6,8 +6,10 @@ import os
 import pathlib
 import pwd
 import re
+import shutil
 
 import pytest
+import server as harness
 
 pytestmark = pytest.mark.usefixtures("need_root")
 
@@ -69,6 +71,15 @@ def test_the_application_is_imported_as_the_user(server):
     )
     server.start("who:app", args=["--user", "nobody"])
     assert server.get("/").text == str(NOBODY.pw_uid)
+
+
+@pytest.mark.parametrize("more", [[], ["-k", "gthread", "--threads", "2"]])
+def test_our_own_package_may_be_closed_to_the_user(server, more):
+    package = server.folder / "python"
+    shutil.copytree(os.environ.get("GUNWALE_PYTHONDIR") or harness.BUILD / "python", package)
+    package.chmod(0o700)
+    server.start(args=["--user", "nobody", *more], env={"GUNWALE_PYTHONDIR": package})
+    assert server.get("/facts").json()["uid"] == NOBODY.pw_uid
 
 
 def test_a_dropped_worker_is_still_watched_and_replaced(server):
