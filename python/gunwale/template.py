@@ -213,6 +213,10 @@ def load(purpose):
     # A collection in a worker would otherwise write into every object that it shares with us.
     gc.collect()
     gc.freeze()
+    if sys.version_info[:2] == (3, 11):
+        # Each entry of the cache of methods holds a reference to its name, which a worker that replaces the entry gives up. Names
+        # are immortal in 3.12; before 3.11 every type would be looked up anew.
+        sys._clear_type_cache()
 
 
 def new_worker(serial, request_limit):

@@ -116,3 +116,25 @@ def test_workers_import_nothing_of_their_own(server, more):
     )
     server.start("listing:app", args=["--preload", *more])
     assert server.get("/").text == "nothing"
+
+
+def test_workers_hold_no_names_that_the_template_looked_up(server):
+    """Python 3.11's cache of methods refers to their names; giving such a reference up writes into a page of the template."""
+    server.write(
+        "looked.py",
+        """
+        import sys
+        from basic import answer
+        NAME = sys.intern("_".join(["a", "name", "of", "its", "own"]))
+        ALONE = sys.getrefcount(NAME)
+        getattr(type("Thing", (), {})(), NAME, None)
+        LOOKED_UP = sys.getrefcount(NAME)
+        def app(environ, start_response):
+            return answer(start_response, "%d %d %d %d" % (sys.version_info[1], ALONE, LOOKED_UP, sys.getrefcount(NAME)))
+        """,
+    )
+    server.start("looked:app", args=["--preload"])
+    version, alone, looked_up, now = map(int, server.get("/").text.split())
+    if version != 11:
+        pytest.skip("another Python has another cache")
+    assert looked_up == alone + 1 and now == alone
