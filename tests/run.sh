@@ -144,11 +144,11 @@ if [ "${1:-}" != quick ]; then
 		folder=$builds/python$version
 		build "$folder" PYTHON="$other" --enable-dev
 		unit "$folder"
-		GUNWALE_TEST_VENV=
+		venv=
 		if need_venv "$folder/venv" "$other" flask gevent requests; then
-			GUNWALE_TEST_VENV=$folder/venv
+			venv=$folder/venv
 		fi
-		GUNWALE_PACKAGES=$GUNWALE_TEST_VENV GUNWALE_TEST_VENV=$GUNWALE_TEST_VENV e2e "$folder" -m quick -k "test_serve or test_config or test_preload or (test_reload and not test_reload_code) or test_flask or test_gthread or test_gevent"
+		GUNWALE_PACKAGES=$venv GUNWALE_TEST_VENV=$venv e2e "$folder" -m quick -k "test_serve or test_config or test_preload or (test_reload and not test_reload_code) or test_flask or test_gthread or test_gevent"
 	done
 fi
 
