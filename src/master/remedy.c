@@ -300,13 +300,33 @@ static bool shed_all(struct plan *plan, enum remedy_cause cause, uint64_t bytes)
 	return connections > 0;
 }
 
-/* No time to ask anybody: who runs towards the limit, or, where nobody serving does, who boots into it. */
+/* Has been told to leave, and has answered all: its end is on the way, and costs nobody a request. */
+static const struct remedy_worker *find_done(const struct plan *plan)
+{
+	const struct remedy_worker *best = NULL;
+
+	for (size_t i = 0; i < plan->worker_count; i++) {
+		const struct remedy_worker *worker = &plan->workers[i];
+
+		if (worker->is_leaving && !worker->is_serving && worker->requests == 0 &&
+		    (best == NULL || worker->bytes > best->bytes))
+			best = worker;
+	}
+	return best != NULL && best->bytes >= plan->service->worth_bytes ? best : NULL;
+}
+
+/* No time to ask anybody: who has nothing left to answer, else who runs towards the limit, or, where nobody serving does, who boots
+ * into it. */
 static bool kill_fastest(struct plan *plan, const struct remedy_worker *fastest)
 {
 	const struct remedy_service *service = plan->service;
+	const struct remedy_worker *done;
 
 	if (!service->is_nearly_full && service->time_to_limit_ms >= REMEDY_LAST_MS)
 		return false;
+	done = find_done(plan);
+	if (done != NULL)
+		return order(plan, done, REMEDY_kill, CAUSE_SERVICE_HARD, 0);
 	if (fastest == NULL)
 		fastest = find_fastest(plan, true);
 	/* It must give something back, and what its clients have not taken it does not. */

@@ -33,7 +33,7 @@ static struct stage {
 	uint32_t requests[WORKERS];
 	uint64_t request_growth[WORKERS];
 	uint64_t oldest_ms[WORKERS];
-	bool is_leaving[WORKERS];
+	bool is_leaving[WORKERS], has_left_service[WORKERS];
 	bool is_deaf;         /* no request is ever found */
 	bool is_request_over[WORKERS];
 	unsigned allowed;
@@ -92,7 +92,7 @@ static size_t play_step(void)
 		slope += MAX(series_slope(&stage.rss[i], 60), (int64_t)0);
 		workers[i] = (struct remedy_worker){
 			.slot = (uint32_t)i,
-			.is_serving = true,
+			.is_serving = !stage.has_left_service[i],
 			.is_leaving = stage.is_leaving[i],
 			.requests = stage.requests[i],
 			.oldest_ms = stage.oldest_ms[i],
@@ -263,6 +263,23 @@ Test(remedy, who_does_not_heed_is_killed_before_the_limit)
 	cr_assert_eq(first_of(REMEDY_kill)->order.slot, 3);
 	cr_assert_lt(used + 10 * MB, 256 * MB);
 	cr_assert_eq(stage.notes[0].order.remedy, REMEDY_abort, "the request is asked first");
+}
+
+Test(remedy, who_has_answered_all_goes_before_who_serves)
+{
+	stage.requests[0] = stage.requests[3] = 1;
+	stage.bytes[0] = 80 * MB; /* on its way out, with a request yet */
+	stage.bytes[1] = 60 * MB; /* on its way out */
+	stage.bytes[2] = 20 * MB;
+	stage.bytes[3] = 40 * MB;
+	stage.is_leaving[0] = stage.has_left_service[0] = true;
+	stage.is_leaving[1] = stage.has_left_service[1] = true;
+	for (int i = 0; i < 2000 / STEP_MS && first_of(REMEDY_kill) == NULL; i++) {
+		stage.bytes[3] += 100 * MB * STEP_MS / 1000;
+		play_step();
+	}
+	cr_assert_not_null(first_of(REMEDY_kill));
+	cr_assert_eq(first_of(REMEDY_kill)->order.slot, 1);
 }
 
 Test(remedy, a_leak_of_many_small_requests_is_replaced_in_time_and_none_of_them_is_ended)
