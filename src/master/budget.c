@@ -19,6 +19,7 @@ enum {
 	RESERVE_PERCENT = 4,
 	RESERVE_MB = 24,
 	SOCKETS_SOFT_PERCENT = 15,
+	BOOT_MS_MAX = 10000, /* further ahead no growth of the moment tells anything */
 };
 
 const char *budget_level_name(enum budget_level level)
@@ -312,4 +313,15 @@ enum budget_level budget_service_level(const struct budget_limits *limits, uint6
 	    budget_time_to(used_bytes, limits->limit_bytes, slope) < BUDGET_AHEAD_MS)
 		return LEVEL_HARD;
 	return level;
+}
+
+bool budget_has_room(const struct budget_limits *limits, const struct budget_facts *facts, uint64_t used_bytes, int64_t slope)
+{
+	uint64_t growth_bytes = 0;
+
+	if (!reading_is_known(limits->service.hard_bytes) || !reading_is_known(facts->boot_bytes) || !reading_is_known(used_bytes))
+		return true;
+	if (reading_is_known(facts->boot_ms) && slope > 0)
+		growth_bytes = (uint64_t)slope * MIN(facts->boot_ms, (uint64_t)BOOT_MS_MAX) / 1000;
+	return used_bytes + facts->boot_bytes + growth_bytes <= limits->service.hard_bytes;
 }

@@ -45,6 +45,7 @@ struct budget_facts {
 	uint64_t boot_bytes;     /* private memory of a booting worker: room for a successor */
 	uint64_t baseline_bytes; /* of a worker after its start */
 	uint64_t service_bytes;  /* of the whole service after its start */
+	uint64_t boot_ms;        /* what the last worker took to become ready */
 };
 
 /* Sentences: one for each budget that is refused because it is below what is used after the start. */
@@ -63,6 +64,11 @@ enum { BUDGET_AHEAD_MS = 250 };
 enum budget_level budget_service_level(const struct budget_limits *limits, uint64_t used_bytes, int64_t slope);
 /* Milliseconds to `limit` at that growth (bytes a second); UINT64_MAX when it is not getting there. */
 uint64_t budget_time_to(uint64_t bytes, uint64_t limit_bytes, int64_t slope);
+/*
+ * One more worker fits below the service's hard budget, also when it is ready: until then the others go on growing, by `slope` bytes
+ * a second together. True where there is no such budget, or where a fact is unknown.
+ */
+bool budget_has_room(const struct budget_limits *limits, const struct budget_facts *facts, uint64_t used_bytes, int64_t slope);
 /* "412.3 MB" */
 char *budget_show(uint64_t bytes);
 

@@ -107,7 +107,7 @@ void memory_start(struct master *master)
 
 	if (memory->cgroup == NULL)
 		memory->cgroup = cgroup_new("");
-	memory->facts = (struct budget_facts){ READING_UNKNOWN, READING_UNKNOWN, READING_UNKNOWN };
+	memory->facts = (struct budget_facts){ READING_UNKNOWN, READING_UNKNOWN, READING_UNKNOWN, READING_UNKNOWN };
 	memory->used_bytes = memory->socket_bytes = memory->agent_socket_bytes = READING_UNKNOWN;
 	memory->own_rss_bytes = memory->template_rss_bytes = READING_UNKNOWN;
 	cgroup_read(memory->cgroup, &memory->container);
@@ -118,7 +118,7 @@ void memory_start(struct master *master)
 
 void memory_print(const struct settings *settings, FILE *out)
 {
-	const struct budget_facts facts = { READING_UNKNOWN, READING_UNKNOWN, READING_UNKNOWN };
+	const struct budget_facts facts = { READING_UNKNOWN, READING_UNKNOWN, READING_UNKNOWN, READING_UNKNOWN };
 	struct cgroup *cgroup = cgroup_new("");
 	struct cgroup_reading container;
 	struct budget_limits limits;
@@ -153,6 +153,7 @@ static bool learn(struct master *master, const struct slot *slot, const struct m
 
 	if (slot_facts_const(slot)->generation != master->pool.generation || !reading_is_known(track->baseline_bytes))
 		return false;
+	facts->boot_ms = slot_facts_const(slot)->ready_ms - slot_facts_const(slot)->spawned_ms;
 	facts->boot_bytes = reading_is_known(facts->boot_bytes) ? MAX(facts->boot_bytes, boot_bytes) : boot_bytes;
 	facts->baseline_bytes = reading_is_known(facts->baseline_bytes) ? MAX(facts->baseline_bytes, track->baseline_bytes)
 	                                                                : track->baseline_bytes;
@@ -166,7 +167,7 @@ void memory_on_generation(struct master *master)
 	master->pool.max_recycling = (uint32_t)MAX(master->settings.max_recycling, 1L);
 	master->pool.has_no_room = false;
 	memory->boot_kills = 0;
-	memory->facts = (struct budget_facts){ READING_UNKNOWN, READING_UNKNOWN, READING_UNKNOWN };
+	memory->facts = (struct budget_facts){ READING_UNKNOWN, READING_UNKNOWN, READING_UNKNOWN, READING_UNKNOWN };
 	if (memory->cgroup == NULL)
 		return;
 	/* The canary was ready before its generation took over. */

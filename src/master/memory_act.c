@@ -149,14 +149,27 @@ static struct remedy_service judge_service(struct master *master)
 	};
 }
 
-/* Room for one more worker below the hard budget. */
+/* What those that serve grow by, a second: of a boot it is known where it ends. */
+static int64_t serving_slope(const struct master *master)
+{
+	int64_t sum = 0;
+
+	for (uint32_t i = 0; i < master->pool.slot_count; i++) {
+		const struct memory_track *track = memory_track_of(master, i);
+
+		if (track != NULL && slot_state(master->pool.slots[i]) == SLOT_SERVING)
+			sum += MAX(series_slope(&track->rss, URGENT_MS), (int64_t)0);
+	}
+	return sum;
+}
+
+/* Room for one more worker. */
 static void judge_room(struct master *master)
 {
 	struct memory *memory = &master->memory;
-	const uint64_t hard = memory->limits.service.hard_bytes, boot = memory->facts.boot_bytes;
 
-	master->pool.has_no_room = master->settings.memory_policy == MEMORY_POLICY_ACT && reading_is_known(hard) && reading_is_known(memory->used_bytes) && reading_is_known(boot) &&
-	                           memory->used_bytes + boot > hard;
+	master->pool.has_no_room = master->settings.memory_policy == MEMORY_POLICY_ACT &&
+	                           !budget_has_room(&memory->limits, &memory->facts, memory->used_bytes, serving_slope(master));
 	if (master->pool.has_no_room && !memory->has_said_no_room)
 		log_info("There is no room for a successor beside a worker: workers that are replaced leave first");
 	memory->has_said_no_room = master->pool.has_no_room || (memory->has_said_no_room && memory->level != LEVEL_NONE);

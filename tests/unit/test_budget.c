@@ -40,7 +40,7 @@ static void setup(void)
 	container.version = CGROUP_V2;
 	container.is_limited = true;
 	container.limit_bytes = 256 * MB;
-	facts = (struct budget_facts){ UNKNOWN, UNKNOWN, UNKNOWN };
+	facts = (struct budget_facts){ UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN };
 	strlist_init(&refusals);
 }
 
@@ -106,7 +106,7 @@ Test(budget, whatever_is_written_the_kernel_kills_at_the_containers_limit)
 Test(budget, a_worker_may_use_twice_its_baseline_or_its_share)
 {
 	set(S_workers, "2");
-	facts = (struct budget_facts){ 30 * MB, 40 * MB, UNKNOWN };
+	facts = (struct budget_facts){ 30 * MB, 40 * MB, UNKNOWN, UNKNOWN };
 	resolve();
 	cr_assert_eq(limits.worker.source, BUDGET_CONTAINER);
 	cr_assert_eq(limits.worker.soft_bytes, MAX(80 * MB, limits.service.soft_bytes / 2));
@@ -130,7 +130,7 @@ Test(budget, an_explicit_worker_budget_has_a_hard_side_half_above)
 Test(budget, a_hard_budget_of_workers_counts_beside_a_derived_soft_one)
 {
 	set(S_max_worker_memory_hard, "60M");
-	facts = (struct budget_facts){ 30 * MB, 40 * MB, UNKNOWN };
+	facts = (struct budget_facts){ 30 * MB, 40 * MB, UNKNOWN, UNKNOWN };
 	resolve();
 	cr_assert_eq(limits.worker.source, BUDGET_CONTAINER);
 	cr_assert_eq(budget_level(&limits.worker, 61 * MB), LEVEL_HARD);
@@ -166,10 +166,28 @@ Test(budget, a_budget_below_the_baseline_is_refused_with_a_sentence)
 
 Test(budget, a_service_that_is_big_from_its_start_is_not_short_of_memory)
 {
-	facts = (struct budget_facts){ 40 * MB, 60 * MB, 170 * MB };
+	facts = (struct budget_facts){ 40 * MB, 60 * MB, 170 * MB, UNKNOWN };
 	resolve();
 	cr_assert_eq(budget_service_level(&limits, 172 * MB, 0), LEVEL_NONE);
 	cr_assert_lt(limits.service.soft_bytes, limits.service.hard_bytes);
+}
+
+Test(budget, there_is_room_for_a_successor_when_it_is_ready_not_only_when_it_begins)
+{
+	const int64_t slope = 40 * (int64_t)MB;
+
+	facts = (struct budget_facts){ 40 * MB, 60 * MB, UNKNOWN, 1000 };
+	resolve();
+	cr_assert_eq(limits.service.hard_bytes / MB, 235);
+	cr_assert(budget_has_room(&limits, &facts, 190 * MB, 0));
+	cr_assert_not(budget_has_room(&limits, &facts, 200 * MB, 0));
+	cr_assert(budget_has_room(&limits, &facts, 150 * MB, slope));
+	cr_assert_not(budget_has_room(&limits, &facts, 160 * MB, slope), "the others take it while it boots");
+	cr_assert(budget_has_room(&limits, &facts, 190 * MB, -slope), "who shrinks may grow again");
+	facts.boot_ms = UNKNOWN;
+	cr_assert(budget_has_room(&limits, &facts, 190 * MB, slope));
+	facts.boot_bytes = UNKNOWN;
+	cr_assert(budget_has_room(&limits, &facts, 250 * MB, 0));
 }
 
 Test(budget, sockets_have_a_share_of_the_limit)
