@@ -31,7 +31,7 @@ static struct conn *conn_new(struct service *service)
 	conn->state = opening_state(service);
 	conn->tls = NULL;
 	conn->is_away = conn->is_doomed = conn->is_late = conn->may_write = conn->keeps_lock = false;
-	conn->is_registered = conn->has_hangup = conn->must_close = conn->must_reset = conn->is_shared = false;
+	conn->is_registered = conn->has_hangup = conn->must_close = conn->must_reset = conn->is_shared = conn->was_kept = false;
 	/* A handshake takes memory: it begins when the client does. */
 	conn->may_read = conn->state != CONN_SHAKE;
 	conn->raw_at = conn->body_at = conn->body_end = 0;

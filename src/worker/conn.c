@@ -16,6 +16,7 @@
 #include "worker/opening.h"
 #include "worker/request.h"
 #include "worker/respond.h"
+#include "worker/siblings.h"
 #include "worker/tls.h"
 #include "worker/wire.h"
 
@@ -86,6 +87,8 @@ void conn_close(struct conn *conn)
 	free(conn->proxy);
 	conn->proxy = NULL;
 	list_remove(&conn->link);
+	if (!conn->was_kept)
+		siblings_note_brief(service);
 	service->open_count--;
 	atomic_store_explicit(&service->worker->line->connections_open, service->open_count, memory_order_relaxed);
 	/* Other threads may hold an event of it still: then its memory stays a connection's. */
@@ -215,6 +218,7 @@ static void next_request(struct conn *conn)
 	service_disarm(&conn->timer);
 	body_finish(conn);
 	http_request_reset(&conn->request);
+	conn->was_kept = true;
 	conn->idle_since_ms = service->now_ms;
 	if (conn->in.len > 0) {
 		conn->state = CONN_HEAD;

@@ -79,6 +79,7 @@ struct conn {
 	bool is_trusted;    /* the peer is a proxy of ours */
 	bool may_proxy;     /* the peer may speak the PROXY protocol */
 	bool must_close;    /* whatever the application says */
+	bool was_kept;      /* it served one request and was kept alive for more */
 	bool is_shared;     /* a thread of the application may be reading from it */
 	bool must_reset;    /* a clean end would be taken for the end of a whole response */
 	uint64_t idle_since_ms;

@@ -17,6 +17,7 @@
 #include "worker/batch.h"
 #include "worker/conn.h"
 #include "worker/exchange.h"
+#include "worker/siblings.h"
 #include "worker/wire.h"
 
 enum {
@@ -135,6 +136,7 @@ static void admit_more(struct service *service, struct service_listener *listene
 	struct conn *conn;
 
 	for (size_t count = service->open_count / 2; count > 0 && has_room(service); count--) {
+		siblings_first(service);
 		if (conn_accept(service, listener, &conn) != 0)
 			break;
 		service_queue(service, &conn->turn);
@@ -148,6 +150,7 @@ static void run_listener(struct service *service, struct service_listener *liste
 
 	if (!wants_clients(service))
 		return;
+	siblings_first(service);
 	code = conn_accept(service, listener, &conn);
 	note_accept(service, listener, code);
 	if (code < 0)

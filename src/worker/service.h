@@ -73,6 +73,9 @@ struct service {
 	uint64_t timer_ms[TIMER_MAX];
 	uint64_t now_ms; /* read once a turn and after each call of the application */
 	size_t open_count;
+	/* Connections that closed after one request: in the window that began then, and in the one before. */
+	uint64_t brief_since_ms;
+	size_t brief_now, brief_before;
 	size_t open_max;
 	bool is_draining;
 	/*
