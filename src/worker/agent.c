@@ -24,6 +24,7 @@
 #include "shared/worker_class.h"
 #include "worker/batch.h"
 #include "worker/chores.h"
+#include "worker/gather.h"
 #include "worker/ownmem.h"
 #include "worker/sockets.h"
 #include "worker/squeeze.h"
@@ -373,9 +374,11 @@ static void *agent_run(void *context)
 {
 	struct agent *agent = context;
 	struct batch *batch = agent->worker->batch;
+	struct gather *gather = agent->worker->gather;
 	struct pollfd watched[] = {
 		{ .fd = agent->worker->link.fd, .events = POLLIN | POLLRDHUP },
 		{ .fd = batch != NULL ? batch_timer_fd(batch) : FD_NONE, .events = POLLIN },
+		{ .fd = gather != NULL ? gather_timer_fd(gather) : FD_NONE, .events = POLLIN },
 	};
 
 	agent->sockets = sockets_new(agent->worker->listen_fds, agent->worker->listen_count);
@@ -388,6 +391,8 @@ static void *agent_run(void *context)
 			break;
 		if (count > 0 && (watched[1].revents & POLLIN) != 0)
 			batch_rescue(batch);
+		if (count > 0 && (watched[2].revents & POLLIN) != 0)
+			gather_rescue(gather);
 		if (count > 0 && (watched[0].revents & POLLIN) != 0 && !receive(agent))
 			break;
 		on_time(agent);

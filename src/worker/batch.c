@@ -38,7 +38,7 @@ struct batch {
 	bool is_tiny; /* the last request was */
 	bool is_due;
 	int timer_fd;
-	_Atomic bool is_timed; /* the timer runs */
+	bool is_timed; /* the timer runs */
 };
 
 struct batch *batch_new(void)
@@ -59,14 +59,17 @@ int batch_timer_fd(const struct batch *batch)
 	return batch->timer_fd;
 }
 
-/* Not again for each answer: a timer that fires for nothing is cheaper than one that is always set anew. */
+/*
+ * With the lock: the agent may be about to find nothing that waits. Not again for each answer: a timer that fires for nothing is
+ * cheaper than one that is always set anew.
+ */
 static bool start_timer(struct batch *batch)
 {
 	const struct itimerspec in_time = { .it_value = { .tv_nsec = RESCUE_MS * 1000000L } };
 
-	if (atomic_load_explicit(&batch->is_timed, memory_order_relaxed))
+	if (batch->is_timed)
 		return true;
-	atomic_store_explicit(&batch->is_timed, true, memory_order_relaxed);
+	batch->is_timed = true;
 	return timerfd_settime(batch->timer_fd, 0, &in_time, NULL) == 0;
 }
 
@@ -92,7 +95,7 @@ void batch_rescue(struct batch *batch)
 
 	(void)!read(batch->timer_fd, &expirations, sizeof(expirations));
 	(void)pthread_mutex_lock(&batch->lock);
-	atomic_store_explicit(&batch->is_timed, false, memory_order_relaxed);
+	batch->is_timed = false;
 	if (batch->count > 0 && clock_us() - batch->since_us >= BATCH_US) {
 		for (size_t i = 0; i < batch->count; i++)
 			send_some(batch, i);
@@ -113,6 +116,23 @@ static bool may_hold(const struct batch *batch, const struct exchange *exchange)
 	       !exchange->is_taken && output->big == NULL && output->before_at == 0 && output->before.len <= BATCH_BYTES;
 }
 
+static bool put_aside(struct batch *batch, struct exchange *exchange, uint64_t now_us)
+{
+	bool is_timed;
+
+	(void)pthread_mutex_lock(&batch->lock);
+	is_timed = start_timer(batch);
+	if (is_timed) {
+		if (batch->count == 0)
+			batch->since_us = now_us;
+		batch->rescued_bytes[batch->count] = 0;
+		batch->held[batch->count++] = exchange;
+		batch->is_due = batch->is_due || batch->count == BATCH_MAX || now_us - batch->since_us >= BATCH_US;
+	}
+	(void)pthread_mutex_unlock(&batch->lock);
+	return is_timed;
+}
+
 bool batch_hold(struct batch *batch, struct exchange *exchange)
 {
 	uint64_t now_us;
@@ -129,18 +149,11 @@ bool batch_hold(struct batch *batch, struct exchange *exchange)
 		batch->is_due = true;
 		return false;
 	}
-	if (now_us - exchange->started_us > SHORT_US || !start_timer(batch)) {
+	if (now_us - exchange->started_us > SHORT_US || !put_aside(batch, exchange, now_us)) {
 		batch->is_due = true;
 		return false;
 	}
 	exchange->was_held = true;
-	(void)pthread_mutex_lock(&batch->lock);
-	if (batch->count == 0)
-		batch->since_us = now_us;
-	batch->rescued_bytes[batch->count] = 0;
-	batch->held[batch->count++] = exchange;
-	batch->is_due = batch->is_due || batch->count == BATCH_MAX || now_us - batch->since_us >= BATCH_US;
-	(void)pthread_mutex_unlock(&batch->lock);
 	return true;
 }
 

@@ -21,13 +21,14 @@
 #include "worker/body.h"
 #include "worker/calls.h"
 #include "worker/failure.h"
+#include "worker/gather.h"
 #include "worker/push.h"
 #include "worker/record.h"
 #include "worker/respond.h"
 #include "worker/tls.h"
 
 enum {
-	SLICE_MS = 10, /* a response that never blocks gives way to others after that */
+	SLICE_US = 10000, /* a response that never blocks gives way to others after that */
 	SPARE_MAX = 16,
 };
 
@@ -60,6 +61,11 @@ static struct exchange *exchange_new(struct conn *conn)
 	exchange->hangs_up = false;
 	exchange->has_sent = false;
 	exchange->has_lost_client = false;
+	exchange->is_gathering = false;
+	exchange->is_lent = false;
+	exchange->quick_streak = 0;
+	exchange->piece_us = 0;
+	exchange->rescued_bytes = 0;
 	exchange->file_fd = FD_NONE;
 	exchange->file_left = 0;
 	reply_init(&exchange->reply);
@@ -111,6 +117,7 @@ static void finish(struct exchange *exchange)
 	struct conn *conn = exchange->conn;
 	struct service *service = conn->service;
 
+	gather_take_back(exchange);
 	/* A unix socket has no reset: there the end stays a clean one. */
 	if (exchange->is_cut && respond_ends_by_close(exchange) && !conn->listener->server.is_unix)
 		conn->must_reset = true;
@@ -167,8 +174,14 @@ static void step(struct exchange *exchange)
 	int found = 1;
 
 	exchange->ahead = NULL;
-	if (item == NULL)
+	if (item == NULL) {
+		if (!gather_lend(exchange))
+			(void)push_flush(exchange); /* what went wrong is found out again */
 		found = calls_next(exchange, &item);
+		gather_take_back(exchange);
+		if (found < 0 && exchange->is_gathering)
+			(void)push_flush(exchange); /* it was given before the failure */
+	}
 	if (found > 0)
 		found = respond_add(exchange, item);
 	Py_XDECREF(item);
@@ -242,23 +255,30 @@ static bool give_way(struct exchange *exchange)
 	return false;
 }
 
+/* Small pieces of a list go out together; those of an iterator one by one, as PEP 3333 wants, unless they come quickly. */
+static bool must_leave(struct exchange *exchange, uint64_t now_us, bool is_slice_over)
+{
+	if (exchange->is_ended || exchange->file_fd != FD_NONE || output_is_full(&exchange->output))
+		return true;
+	return exchange->result.iterator != NULL && (!gather_may_wait(exchange, now_us) || is_slice_over);
+}
+
 void exchange_resume(struct exchange *exchange)
 {
 	struct conn *conn = exchange->conn;
-	uint64_t until_ms = clock_ms() + SLICE_MS;
+	uint64_t now_us = clock_us();
+	uint64_t until_us = now_us + SLICE_US;
 
-	for (;;) {
+	for (;; now_us = clock_us()) {
 		int code = 0;
 
 		if (is_complete(exchange) && batch_hold(conn->service->worker->batch, exchange))
 			return;
-		/* Small pieces of a list go out together; those of an iterator one by one, as PEP 3333 wants. */
-		if (exchange->is_ended || exchange->result.iterator != NULL || output_is_full(&exchange->output) ||
-		    exchange->file_fd != FD_NONE)
+		if (must_leave(exchange, now_us, now_us >= until_us))
 			code = push_flush(exchange);
 		if (code == 0 && exchange->file_left > 0) {
 			code = respond_send_file(exchange);
-			if (code == 0 && exchange->file_left > 0 && clock_ms() < until_ms)
+			if (code == 0 && exchange->file_left > 0 && now_us < until_us)
 				continue;
 		}
 		if (exchange->is_ended)
@@ -286,13 +306,13 @@ void exchange_resume(struct exchange *exchange)
 			end_answer(exchange, 0);
 			continue;
 		}
-		if (exchange->file_left == 0)
-			step(exchange);
-		if (!exchange->is_ended && clock_ms() >= until_ms) {
+		if (now_us >= until_us) {
 			if (!give_way(exchange))
 				return;
-			until_ms = clock_ms() + SLICE_MS;
+			until_us = clock_us() + SLICE_US;
 		}
+		if (exchange->file_left == 0)
+			step(exchange);
 	}
 }
 

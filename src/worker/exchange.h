@@ -51,6 +51,12 @@ struct exchange {
 	bool is_aborted;        /* an exception is on its way to its thread, because it uses too much memory */
 	bool is_cut;            /* the response cannot be completed */
 	bool has_lost_client;   /* found out by write() */
+	bool is_gathering;      /* pieces wait in the output for more of them, gather.c */
+	bool is_lent;           /* the output, to the agent */
+	unsigned quick_streak;  /* pieces that came soon after the one before */
+	uint64_t piece_us;      /* when the last one came */
+	uint64_t gather_since_us;
+	size_t rescued_bytes;   /* sent by the agent, not counted yet */
 	int file_fd;            /* wsgi.file_wrapper: sent by the kernel; FD_NONE: not so. Belongs to the file in `result` */
 	off_t file_at;
 	uint64_t file_left;

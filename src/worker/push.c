@@ -9,6 +9,7 @@
 
 #include "worker/push.h"
 
+#include "worker/gather.h"
 #include "worker/respond.h"
 #include "worker/wire.h"
 
@@ -24,6 +25,7 @@ int push_flush(struct exchange *exchange)
 	size_t sent;
 	int code;
 
+	gather_take_back(exchange);
 	/* One thread of the application sends without the lock. It is not for another one to send the same. */
 	if (exchange->is_pushing)
 		return -EAGAIN;
@@ -47,6 +49,7 @@ static int write_piece(void *context, PyObject *bytes)
 {
 	struct exchange *exchange = context;
 
+	gather_take_back(exchange);
 	/* Another thread of the application might call at a time when the output is being sent without the GIL. */
 	if (!exchange->is_in_application || exchange->is_pushing || exchange->output.big != NULL ||
 	    output_pending(&exchange->output) > WRITE_BUFFER_BYTES) {

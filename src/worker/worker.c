@@ -28,6 +28,7 @@
 #include "worker/agent.h"
 #include "worker/batch.h"
 #include "worker/chores.h"
+#include "worker/gather.h"
 #include "worker/logs.h"
 #include "worker/privs.h"
 #include "worker/squeeze.h"
@@ -256,6 +257,7 @@ static int boot_basics(struct worker *worker)
 	}
 	(void)snprintf(name, sizeof(name), "<Worker %ld>", (long)getpid());
 	worker->batch = batch_new();
+	worker->gather = gather_new();
 	worker->agent = agent_new(worker, name);
 	if (worker->agent == NULL) {
 		log_error("No thread for the worker's agent: %s", strerror(errno));

@@ -18,6 +18,7 @@
 struct agent;
 struct batch;
 struct chores;
+struct gather;
 struct service;
 struct tls_context;
 
@@ -46,6 +47,7 @@ struct worker {
 	bool has_asked_recycle;
 	struct agent *agent;
 	struct batch *batch;       /* NULL: there is no timer for it */
+	struct gather *gather;     /* NULL: there is no timer for it */
 	struct chores *chores;     /* what the agent wants done with the GIL */
 	struct service *service;   /* the loop's connections; NULL before it runs */
 	void *app;                 /* PyObject *: the WSGI callable; strong */

@@ -65,6 +65,7 @@ def test_a_slow_request_keeps_no_answer_back(server):
         try:
             for client in clients:
                 make_short(client, 1)
+            time.sleep(0.1)  # until it has asked to hear of each of them again: it hears in the order in which they come
             os.kill(worker, signal.SIGSTOP)
             for client in clients:
                 client.send(GET.format("/a").encode())
