@@ -24,6 +24,7 @@ void body_begin(struct conn *conn)
 	conn->body_at = conn->body_end = conn->raw_at = conn->request.head_bytes;
 	conn->body_fault = BODY_FINE;
 	conn->discarded_bytes = 0;
+	conn->body_progress_bytes = 0;
 }
 
 size_t body_ready(const struct conn *conn)

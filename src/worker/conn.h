@@ -84,6 +84,7 @@ struct conn {
 	bool must_reset;    /* a clean end would be taken for the end of a whole response */
 	uint64_t idle_since_ms;
 	size_t discarded_bytes;
+	size_t body_progress_bytes; /* BODY: since the timer was armed */
 
 	/*
 	 * Bytes in: | head | body, decoded | gap | raw |. Body bytes are decoded in place, they only ever move down.

@@ -14,6 +14,9 @@
 #include "worker/record.h"
 #include "worker/wire.h"
 
+/* Apache's mod_reqtimeout asks for 500 bytes a second; a connection costs less here, and wsgi.input asks for that, too. */
+enum { BODY_PROGRESS_BYTES = 8192 /* what the time for a body must bring */ };
+
 static void warn(struct conn *conn, struct span cause)
 {
 	conn_hold(conn);
@@ -123,11 +126,22 @@ static void start_application(struct conn *conn)
 	exchange_start(conn);
 }
 
+/* The time begins anew only when there was enough of progress: not with each byte. */
+static void note_progress(struct conn *conn, size_t received_bytes)
+{
+	conn->body_progress_bytes += received_bytes;
+	if (conn->body_progress_bytes < BODY_PROGRESS_BYTES)
+		return;
+	conn->body_progress_bytes = 0;
+	service_disarm(&conn->timer);
+}
+
 /* Slow clients wait here, not in Python: the application is called when it has something to read. */
 void request_read_body(struct conn *conn)
 {
 	for (;;) {
 		const enum http_result result = body_decode(conn);
+		size_t before;
 
 		if (result != HTTP_DONE && result != HTTP_MORE) {
 			refuse(conn, result);
@@ -141,6 +155,7 @@ void request_read_body(struct conn *conn)
 		body_compact(conn);
 		if (!conn->may_read)
 			break;
+		before = conn->in.len;
 		switch (conn_receive(conn)) {
 		case CONN_END: {
 			const struct span text = SPAN_LIT("The request body is not complete");
@@ -149,7 +164,7 @@ void request_read_body(struct conn *conn)
 			return;
 		}
 		case CONN_RECEIVED:
-			service_disarm(&conn->timer);
+			note_progress(conn, conn->in.len - before);
 			break;
 		case CONN_NOTHING:
 			break;

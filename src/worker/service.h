@@ -23,7 +23,7 @@ enum timer_kind {
 	TIMER_FRESH,       /* accepted, not a byte yet */
 	TIMER_IDLE,        /* kept alive, waits for the next request */
 	TIMER_HEAD,        /* from the first byte of a head to its last */
-	TIMER_BODY,        /* the next bytes of a body that is gathered before the application is called */
+	TIMER_BODY,        /* a good piece of a body that is gathered before the application is called */
 	TIMER_WRITE,       /* the client takes some of the response */
 	TIMER_DISCARD,     /* the rest of a body that the application did not want */
 	TIMER_LINGER,      /* the client reads the last response and closes */

@@ -2,7 +2,6 @@
 """Clients that are slow or silent: others are not disturbed by them, and each wait has an end."""
 
 import contextlib
-import threading
 import time
 
 import pytest
@@ -12,6 +11,7 @@ from rawclient import SLOW
 quick = pytest.mark.quick
 
 HEAD = "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
+CHUNKED = "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 APP = """
 BIG = bytes(8 << 20)
 
@@ -83,37 +83,60 @@ def test_slow_clients_are_not_waited_for(start, worker_class):
         assert time.monotonic() - began < 3 * SLOW
 
 
+class Slow:
+    """A client that does something each half second, until the server has closed the connection."""
+
+    def __init__(self, client, act=None):
+        self.client, self.act = client, act
+        self.began = self.acted = time.monotonic()
+        self.lived = None  # seconds
+
+    def tick(self):
+        if self.lived is None and (self.client.is_closed_by_server() or not self.is_accepted()):
+            self.lived = time.monotonic() - self.began
+
+    def is_accepted(self):
+        if self.act and time.monotonic() > self.acted + 0.5:
+            self.acted = time.monotonic()
+            try:
+                self.act(self.client)
+            except OSError:
+                return False
+        return True
+
+
+def send_some(size):
+    return lambda client: client.send("a" * size)
+
+
 @pytest.mark.parametrize("worker_class", CLASSES)
-def test_a_dribbled_head_ends_after_30_seconds_in_all(start, worker_class):
+def test_waiting_for_a_request_ends_however_it_dribbles(start, worker_class):
     server = start(worker_class)
-    with server.raw() as client:
-        client.send(HEAD)
-        began = time.monotonic()
-        over = threading.Event()
+    with contextlib.ExitStack() as stack:
 
-        def dribble():
-            with contextlib.suppress(OSError):
-                while not over.wait(0.5):
-                    client.send("a")
+        def begin(text, act=None):
+            client = stack.enter_context(server.raw())
+            client.send(text)
+            return Slow(client, act)
 
-        thread = threading.Thread(target=dribble)
-        thread.start()
-        try:
-            client.expect_close(timeout=30 + 15 * SLOW)
-        finally:
-            over.set()
-            thread.join()
-        assert 29 < time.monotonic() - began
-
-
-@pytest.mark.parametrize("worker_class", CLASSES)
-def test_a_silent_body_ends_after_30_seconds(start, worker_class):
-    server = start(worker_class)
-    with server.raw() as client:
-        client.send("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\na")
-        began = time.monotonic()
-        client.expect_close(timeout=30 + 15 * SLOW)
-        assert 29 < time.monotonic() - began
+        body = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\na"
+        ends = {
+            "dribbled head": begin(HEAD, send_some(1)),
+            "silent body": begin(body.format(1000)),
+            "dribbled body": begin(body.format(60000), send_some(1)),
+            "body at 200 bytes a second": begin(body.format(60000), send_some(100)),
+            "dribbled chunks": begin(CHUNKED, lambda client: client.send("1\r\na\r\n")),
+        }
+        honest = begin(body.format(40000), send_some(500))
+        until = time.monotonic() + 30 + 15 * SLOW
+        while time.monotonic() < until and any(slow.lived is None for slow in ends.values()):
+            for slow in (*ends.values(), honest):
+                slow.tick()
+            time.sleep(0.02)
+        assert {name: slow.lived and slow.lived > 29 for name, slow in ends.items()} == dict.fromkeys(ends, True)
+        assert honest.lived is None
+        honest.client.send("a" * 40000)
+        assert honest.client.read_response().text == "ok"
 
 
 @pytest.mark.parametrize("worker_class", CLASSES)
