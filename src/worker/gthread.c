@@ -2,15 +2,16 @@
 /*
  * gthread.c - the loop of worker class gthread: several threads run the application.
  *
- * Called by worker.c. Each thread waits at the same epoll set, takes one event, and carries it through: read, parse, application,
- * write. There is no queue between threads and no hand-over; the kernel wakes one thread for an event. Connections and the
+ * Called by worker.c. One thread waits at the epoll set, takes one event, lets the next thread wait there, and carries its event
+ * through: read, parse, application, write. There is no queue between threads and no hand-over, and never more than one thread has an
+ * event in hand and waits for the GIL: those who ask for it do not get it in the order in which they came. Connections and the
  * service belong to whoever holds the GIL, and a connection whose request is with the application (CONN_APP) to that thread
  * alone. The main thread never runs the application: it keeps the signals, deadlines and signs of life.
  */
 #include "base/base.h"
 
 #include <poll.h>
-#include <sched.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 
 #include "base/clock.h"
@@ -36,7 +37,7 @@ struct crew {
 	PyObject *threads;
 	struct turn nudge; /* what the poller gives back for nudge_fd */
 	int nudge_fd;      /* readable: there are turns in the queue, or the end has come */
-	_Atomic unsigned waiting; /* threads that have an event in hand, and want the GIL */
+	pthread_mutex_t door; /* held by the one thread that waits for an event, or has one in hand and wants the GIL */
 	bool is_over;
 	bool has_failed;
 };
@@ -70,13 +71,10 @@ static bool await_event(struct crew *crew, uint64_t *until_ms)
 	}
 	if (count == 0) {
 		Py_BEGIN_ALLOW_THREADS
-		/* Without this the thread that lets go would often be the next to have it, until Python's own time is up. */
-		if (atomic_load_explicit(&crew->waiting, memory_order_relaxed) > 0)
-			(void)sched_yield();
+		(void)pthread_mutex_lock(&crew->door);
 		count = poller_take(&service->poller, -1, &event);
-		(void)atomic_fetch_add_explicit(&crew->waiting, 1, memory_order_relaxed);
 		Py_END_ALLOW_THREADS
-		(void)atomic_fetch_sub_explicit(&crew->waiting, 1, memory_order_relaxed);
+		(void)pthread_mutex_unlock(&crew->door);
 		service->now_ms = clock_ms();
 		*until_ms = service->now_ms + SHARE_MS;
 	}
@@ -210,6 +208,7 @@ int gthread_run(struct worker *worker)
 	int exit_code = EXIT_WORKER_BOOT;
 
 	crew->service = service;
+	(void)pthread_mutex_init(&crew->door, NULL);
 	crew->nudge_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (crew->nudge_fd < 0)
 		(void)err_set_errno(&err, -errno, "no eventfd");
