@@ -9,6 +9,8 @@
 #include "base/fd.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -207,6 +209,13 @@ int fd_seqpacket_pair(int ret_fds[2])
 	ret_fds[0] = fds[0];
 	ret_fds[1] = fds[1];
 	return 0;
+}
+
+size_t fd_queued_bytes(int fd)
+{
+	int count = 0;
+
+	return ioctl(fd, SIOCOUTQ, &count) == 0 && count > 0 ? (size_t)count : 0;
 }
 
 union fd_control {

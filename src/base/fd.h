@@ -31,6 +31,9 @@ int fd_read_file(const char *path, size_t max_bytes, char **ret_text, size_t *re
 /* A connected pair of SOCK_SEQPACKET unix sockets, close-on-exec, non-blocking on the first end only. */
 int fd_seqpacket_pair(int ret_fds[2]);
 
+/* What was written to a socket and the other end's kernel has not taken over yet (TCP), or the other end has not read (unix). */
+size_t fd_queued_bytes(int fd);
+
 enum { FD_SEND_MAX = 64 };
 /* One datagram with up to FD_SEND_MAX fds (SCM_RIGHTS). Returns 0 or -errno (-EAGAIN on a full non-blocking socket). */
 int fd_send(int socket, const void *data, size_t len, const int *fds, size_t fd_count);

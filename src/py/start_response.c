@@ -86,6 +86,21 @@ static void raise_exc_info(PyObject *exc_info)
 	py_error_put(py_ref(value));
 }
 
+/* Another thread may have ended the request meanwhile, when it is one of the application's that writes. */
+static int await_reader(struct start_response *self)
+{
+	struct pace pace = self->reply->pace;
+	const int result =
+		py_wait_for_reader(self->reply->fd, &pace, self->reply->beat, self->reply->beat_context);
+
+	if (self->reply == NULL)
+		return result;
+	self->reply->pace = pace;
+	if (result < 0 && PyErr_ExceptionMatches(PyExc_TimeoutError))
+		self->reply->give_up(self->reply->context);
+	return result;
+}
+
 static PyObject *write_bytes(PyObject *object, PyObject *bytes)
 {
 	struct reply *reply = get_reply((struct start_response *)object, "write");
@@ -105,10 +120,8 @@ static PyObject *write_bytes(PyObject *object, PyObject *bytes)
 			return NULL;
 		if (result == 0)
 			Py_RETURN_NONE;
-		if (py_wait(reply->fd, POLLOUT, reply->progress_ms, "the client does not read its response", reply->beat,
-		            reply->beat_context) < 0)
+		if (await_reader((struct start_response *)object) < 0)
 			return NULL;
-		/* The request may have ended meanwhile, when it is another thread that writes. */
 		reply = get_reply((struct start_response *)object, "write");
 		if (reply == NULL)
 			return NULL;

@@ -31,9 +31,11 @@ struct reply {
 	/* wsgi.early_hints: sends a whole interim response now, or not at all. 0, or -1 with an exception. */
 	int (*interim)(void *context, struct span bytes);
 	bool takes_interim; /* the client knows interim responses */
+	/* write() has waited in vain: raises TimeoutError next. */
+	void (*give_up)(void *context);
 	void *context;
 	int fd;
-	unsigned progress_ms; /* the longest wait for the client */
+	struct pace pace; /* of the client's reading */
 	wait_beat_fn beat;
 	void *beat_context; /* outlives every request */
 };

@@ -2,7 +2,8 @@
 /*
  * wait.c - wait for a client inside a request.
  *
- * Called by input.c and by write(). Must not touch any connection: while it waits, the request may end in another thread.
+ * Called by input.c, by write(), and by worker/exchange.c. Must not touch any connection: while it waits, the request may end in
+ * another thread.
  */
 #include "base/base.h"
 
@@ -11,6 +12,7 @@
 #include <poll.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "py/py.h"
 
 enum { BEAT_MS = 1000 };
@@ -65,5 +67,29 @@ int py_wait(int fd, short events, unsigned timeout_ms, const char *text, wait_be
 			PyErr_SetFromErrno(PyExc_OSError);
 			return -1;
 		}
+	}
+}
+
+int py_wait_for_reader(int fd, struct pace *pace, wait_beat_fn beat, void *context)
+{
+	static const char text[] = "the client does not read its response";
+
+	for (;;) {
+		bool is_fast_enough;
+		int code;
+
+		pace_begin(pace, clock_ms(), fd_queued_bytes(fd));
+		code = py_wait(fd, POLLOUT, pace_left_ms(pace), text, beat, context);
+		is_fast_enough = pace_end(pace, clock_ms(), fd_queued_bytes(fd));
+		if (code == 0 && is_fast_enough)
+			return 0;
+		if (code == 0) {
+			PyErr_SetString(PyExc_TimeoutError, text);
+			return -1;
+		}
+		/* It reads, but the kernel tells only when a third of the queue is empty. */
+		if (!is_fast_enough || !PyErr_ExceptionMatches(PyExc_TimeoutError))
+			return -1;
+		PyErr_Clear();
 	}
 }

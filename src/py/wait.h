@@ -6,6 +6,7 @@
 #define PY_WAIT_H
 
 #include "base/base.h"
+#include "base/pace.h"
 #include "py/py.h"
 
 /* Called about once a second while waiting, without the GIL. */
@@ -17,6 +18,12 @@ typedef void (*wait_beat_fn)(void *context);
  * changed. 0: ready; -1 with a Python exception: TimeoutError saying `text`, or what a signal handler raised.
  */
 int py_wait(int fd, short events, unsigned timeout_ms, const char *text, wait_beat_fn beat, void *context);
+
+/*
+ * The same until the client has read some, or has been too slow, all waits of this pace together: TimeoutError. Where another thread
+ * may end the request meanwhile, `pace` is the caller's own copy.
+ */
+int py_wait_for_reader(int fd, struct pace *pace, wait_beat_fn beat, void *context);
 
 /*
  * From now on the wait itself is up to wait(fd, is_write, seconds), a callable that answers whether the socket became ready in

@@ -11,9 +11,11 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/pace.h"
 #include "worker/body.h"
 #include "worker/exchange.h"
 #include "worker/opening.h"
+#include "worker/push.h"
 #include "worker/request.h"
 #include "worker/respond.h"
 #include "worker/siblings.h"
@@ -130,11 +132,21 @@ bool conn_await(struct conn *conn, enum timer_kind kind)
 
 void conn_wait_writable(struct conn *conn)
 {
+	struct service *service = conn->service;
+
 	conn->state = CONN_WRITING;
-	service_disarm(&conn->timer); /* it was progress that brought us here: the time begins anew */
+	service_disarm(&conn->timer); /* how long there has been too little progress is for pace_end() to say */
+	service->now_ms = clock_ms(); /* the application may have run since */
+	pace_begin(&conn->exchange->reply.pace, service->now_ms, fd_queued_bytes(conn->fd));
 	/* The client may have read some between the kernel's "not now" and here; that event does not come again. */
 	if (conn_await(conn, TIMER_WRITE) && conn->may_write)
-		service_queue(conn->service, &conn->turn);
+		service_queue(service, &conn->turn);
+}
+
+/* Whether the client has read fast enough up to now, all waits of this response together. */
+static bool keeps_pace(struct conn *conn)
+{
+	return pace_end(&conn->exchange->reply.pace, conn->service->now_ms, fd_queued_bytes(conn->fd));
 }
 
 enum conn_received conn_receive(struct conn *conn)
@@ -288,10 +300,12 @@ void conn_run(struct conn *conn)
 	case CONN_WRITING:
 		conn->state = CONN_APP;
 		service_disarm(&conn->timer);
-		if (conn->is_late)
+		if (conn->is_late || !keeps_pace(conn)) {
+			push_drop_queue(conn->exchange);
 			conn_close(conn);
-		else
+		} else {
 			exchange_resume(conn->exchange);
+		}
 		break;
 	case CONN_APP:
 		exchange_resume(conn->exchange);
@@ -334,7 +348,10 @@ void conn_expire(struct conn *conn)
 	/* Its turn is near: there is something to read or write after all, and the timer is armed again if not. */
 	if (conn->turn.is_queued)
 		return;
-	if (conn->exchange != NULL) {
+	if (conn->exchange != NULL && keeps_pace(conn)) {
+		pace_begin(&conn->exchange->reply.pace, conn->service->now_ms, fd_queued_bytes(conn->fd));
+		service_arm(conn->service, &conn->timer, TIMER_WRITE);
+	} else if (conn->exchange != NULL) {
 		/* Its end runs code of the application, which belongs where turns are run. */
 		conn->is_late = true;
 		service_queue(conn->service, &conn->turn);

@@ -197,7 +197,7 @@ static void step(struct exchange *exchange)
  */
 static int await_here(struct exchange *exchange)
 {
-	const struct reply *reply = &exchange->reply;
+	struct reply *reply = &exchange->reply;
 
 	if (exchange->ahead == NULL) {
 		const int found = calls_next(exchange, &exchange->ahead);
@@ -206,10 +206,11 @@ static int await_here(struct exchange *exchange)
 			end_answer(exchange, found);
 		return 0;
 	}
-	if (py_wait(reply->fd, POLLOUT, reply->progress_ms, "the client does not read its response", reply->beat,
-	            reply->beat_context) == 0)
+	if (py_wait_for_reader(reply->fd, &reply->pace, reply->beat, reply->beat_context) == 0)
 		return 0;
 	/* A signal handler's wish to leave is known to the worker already. */
+	if (PyErr_ExceptionMatches(PyExc_TimeoutError))
+		push_drop_queue(exchange);
 	PyErr_Clear();
 	return -1;
 }
@@ -269,6 +270,11 @@ void exchange_resume(struct exchange *exchange)
 	uint64_t now_us = clock_us();
 	uint64_t until_us = now_us + SLICE_US;
 
+	/* Even with nothing more to send TLS may have something left that nobody takes. */
+	if (UNLIKELY(exchange->has_lost_client)) {
+		lose_client(exchange);
+		return;
+	}
 	for (;; now_us = clock_us()) {
 		int code = 0;
 

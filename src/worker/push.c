@@ -15,7 +15,6 @@
 
 enum {
 	WRITE_BUFFER_BYTES = 65536, /* write() keeps so much before it waits for the client */
-	WRITE_MS = 60000,
 };
 
 int push_flush(struct exchange *exchange)
@@ -131,6 +130,21 @@ static int send_hints(void *context, struct span bytes)
 	return -1;
 }
 
+static void give_up(void *context)
+{
+	struct exchange *exchange = context;
+
+	exchange->has_lost_client = true;
+	push_drop_queue(exchange);
+}
+
+void push_drop_queue(struct exchange *exchange)
+{
+	/* A unix socket has no reset. */
+	if (!exchange->conn->listener->server.is_unix)
+		exchange->conn->must_reset = true;
+}
+
 void push_begin(struct exchange *exchange)
 {
 	struct reply *reply = &exchange->reply;
@@ -138,9 +152,10 @@ void push_begin(struct exchange *exchange)
 	reply->write = write_piece;
 	reply->flush = flush_piece;
 	reply->interim = send_hints;
+	reply->give_up = give_up;
 	reply->takes_interim = exchange->conn->request.version_minor > 0;
 	reply->fd = exchange->conn->fd;
-	reply->progress_ms = WRITE_MS;
+	reply->pace = (struct pace){ 0 };
 	reply->beat = exchange->source.beat;
 	reply->beat_context = exchange->source.beat_context;
 }

@@ -16,5 +16,7 @@ void push_begin(struct exchange *exchange);
 int push_flush(struct exchange *exchange);
 /* "100 Continue", once, if the client waits for it. 0 or -errno. */
 int push_continue(struct exchange *exchange);
+/* The client is too slow: closing shall throw away what waits for it in the kernel, too, which might stay for as long as it likes. */
+void push_drop_queue(struct exchange *exchange);
 
 #endif

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/pace.h"
 #include "py/boot.h"
 #include "py/clientsocket.h"
 #include "py/early_hints.h"
@@ -33,7 +34,6 @@
 #define SHAKE_MS 15000
 #define HEAD_MS 30000
 #define BODY_MS 30000
-#define WRITE_MS 60000
 #define DISCARD_MS 5000
 #define LINGER_MS 2000
 #define LAST_CHANCE_MS 250
@@ -48,7 +48,7 @@ static void set_durations(struct service *service)
 	service->timer_ms[TIMER_IDLE] = keepalive_ms;
 	service->timer_ms[TIMER_HEAD] = HEAD_MS;
 	service->timer_ms[TIMER_BODY] = BODY_MS;
-	service->timer_ms[TIMER_WRITE] = WRITE_MS;
+	service->timer_ms[TIMER_WRITE] = PACE_MS;
 	service->timer_ms[TIMER_DISCARD] = DISCARD_MS;
 	service->timer_ms[TIMER_LINGER] = LINGER_MS;
 	service->timer_ms[TIMER_LAST_CHANCE] = LAST_CHANCE_MS;

@@ -24,7 +24,7 @@ enum timer_kind {
 	TIMER_IDLE,        /* kept alive, waits for the next request */
 	TIMER_HEAD,        /* from the first byte of a head to its last */
 	TIMER_BODY,        /* a good piece of a body that is gathered before the application is called */
-	TIMER_WRITE,       /* the client takes some of the response */
+	TIMER_WRITE,       /* until it is looked how much of the response the client took */
 	TIMER_DISCARD,     /* the rest of a body that the application did not want */
 	TIMER_LINGER,      /* the client reads the last response and closes */
 	TIMER_LAST_CHANCE, /* draining: a kept-alive client may be just sending */

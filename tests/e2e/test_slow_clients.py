@@ -2,8 +2,11 @@
 """Clients that are slow or silent: others are not disturbed by them, and each wait has an end."""
 
 import contextlib
+import select
+import ssl
 import time
 
+import certs
 import pytest
 from classes import CLASSES, class_arguments
 from rawclient import SLOW
@@ -18,7 +21,16 @@ BIG = bytes(8 << 20)
 def app(environ, start_response):
     path = environ["PATH_INFO"]
     body = BIG if path != "/" else b"ok"
-    start_response("200 OK", [("Content-Length", str(len(body)))])
+    write = start_response("200 OK", [("Content-Length", str(len(body)))])
+    if path == "/file":
+        with open("big", "wb") as file:
+            file.write(BIG)
+        return environ["wsgi.file_wrapper"](open("big", "rb"))
+    if path == "/pieces":
+        return (body[at:at + 4096] for at in range(0, len(body), 4096))
+    if path == "/write":
+        write(body)
+        return []
     return [body]
 """
 
@@ -84,25 +96,35 @@ def test_slow_clients_are_not_waited_for(start, worker_class):
 
 
 class Slow:
-    """A client that does something each half second, until the server has closed the connection."""
+    """A client that does something each half second, until the server has ended the connection."""
 
     def __init__(self, client, act=None):
         self.client, self.act = client, act
         self.began = self.acted = time.monotonic()
         self.lived = None  # seconds
+        self.poll = select.poll()
+        self.poll.register(client.sock, select.POLLRDHUP)
 
     def tick(self):
-        if self.lived is None and (self.client.is_closed_by_server() or not self.is_accepted()):
+        if self.lived is not None:
+            return
+        with contextlib.suppress(OSError):  # then it is seen by the next line
+            if self.act and time.monotonic() > self.acted + 0.5:
+                self.acted = time.monotonic()
+                self.act(self.client)
+        if self.poll.poll(0):
             self.lived = time.monotonic() - self.began
 
-    def is_accepted(self):
-        if self.act and time.monotonic() > self.acted + 0.5:
-            self.acted = time.monotonic()
-            try:
-                self.act(self.client)
-            except OSError:
-                return False
-        return True
+
+def run_until_all_ended(ends, others, seconds):
+    """What of `ends` lived for how long; the others are slow, too, but not to be ended."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and any(slow.lived is None for slow in ends.values()):
+        for slow in (*ends.values(), *others):
+            slow.tick()
+        time.sleep(0.02)
+    assert [slow.lived for slow in others] == [None] * len(others)
+    return {name: slow.lived for name, slow in ends.items()}
 
 
 def send_some(size):
@@ -128,15 +150,49 @@ def test_waiting_for_a_request_ends_however_it_dribbles(start, worker_class):
             "dribbled chunks": begin(CHUNKED, lambda client: client.send("1\r\na\r\n")),
         }
         honest = begin(body.format(40000), send_some(500))
-        until = time.monotonic() + 30 + 15 * SLOW
-        while time.monotonic() < until and any(slow.lived is None for slow in ends.values()):
-            for slow in (*ends.values(), honest):
-                slow.tick()
-            time.sleep(0.02)
-        assert {name: slow.lived and slow.lived > 29 for name, slow in ends.items()} == dict.fromkeys(ends, True)
-        assert honest.lived is None
+        lived = run_until_all_ended(ends, [honest], 30 + 15 * SLOW)
+        assert {name: seconds is not None and seconds > 29 for name, seconds in lived.items()} == dict.fromkeys(ends, True)
         honest.client.send("a" * 40000)
         assert honest.client.read_response().text == "ok"
+
+
+# What asks the application for more holds a worker of class sync while the client reads.
+PATHS = {"sync": ["piece", "file", "pieces"], "gthread": ["piece", "file", "pieces", "write"]}
+PATHS["gevent"] = PATHS["gthread"]
+
+
+def read_some(size):
+    def act(client):
+        # Nothing there is normal: bytes come by the packet.
+        client.sock.setblocking(False)
+        with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):
+            client.taken += len(client.sock.recv(size))
+
+    return act
+
+
+@pytest.mark.parametrize("scheme", ["http", pytest.param("https", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("worker_class", CLASSES)
+def test_waiting_for_a_reader_ends_however_it_dribbles(start, worker_class, scheme):
+    tls = certs.authority().client_context() if scheme == "https" else None
+    server = start(worker_class, *(["--threads", "16"] if worker_class == "gthread" else []), *(certs.tls_args() if tls else []))
+    with contextlib.ExitStack() as stack:
+
+        def begin(path, act=None):
+            client = stack.enter_context(server.raw(receive_buffer=4096, tls=tls))
+            client.taken = 0
+            client.send_request(target="/" + path)
+            client.sock.recv(1)
+            return Slow(client, act)
+
+        ends, honest = {}, {}
+        for path in PATHS[worker_class]:
+            ends["silent", path] = begin(path)
+            ends["100 bytes a second", path] = begin(path, read_some(50))
+            honest[path] = begin(path, read_some(500))
+        lived = run_until_all_ended(ends, honest.values(), 2 * 60 + 15 * SLOW)
+        assert {name: seconds is not None and seconds > 59 for name, seconds in lived.items()} == dict.fromkeys(ends, True)
+        assert min(slow.client.taken for slow in honest.values()) > 30000
 
 
 @pytest.mark.parametrize("worker_class", CLASSES)

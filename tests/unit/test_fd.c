@@ -265,3 +265,19 @@ Test(fd, replacing_a_file_is_all_or_nothing)
 	cr_assert_eq(rmdir(folder), 0, "no temporary file is left");
 	cr_assert_eq(fd_replace_file(path, "x", 1, false), -ENOENT);
 }
+
+Test(fd, tells_what_a_reader_has_not_taken)
+{
+	int pair[2];
+	char bytes[5000] = "";
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	cr_assert_eq(fd_queued_bytes(pair[0]), 0);
+	cr_assert_eq(send(pair[0], bytes, sizeof(bytes), 0), (ssize_t)sizeof(bytes));
+	cr_assert_geq(fd_queued_bytes(pair[0]), sizeof(bytes));
+	cr_assert_eq(recv(pair[1], bytes, sizeof(bytes), MSG_WAITALL), (ssize_t)sizeof(bytes));
+	cr_assert_eq(fd_queued_bytes(pair[0]), 0);
+	cr_assert_eq(fd_queued_bytes(FD_NONE), 0);
+	fd_close(&pair[0]);
+	fd_close(&pair[1]);
+}
