@@ -116,8 +116,21 @@ void conn_hold(struct conn *conn)
 	service_disarm(&conn->timer);
 }
 
+/* The wait is over without what it was for. */
+static void end_wait(struct conn *conn)
+{
+	if (conn->state == CONN_DISCARD)
+		conn_end(conn);
+	else
+		conn_close(conn);
+}
+
 bool conn_await(struct conn *conn, enum timer_kind kind)
 {
+	if (conn->timer.is_over) {
+		end_wait(conn);
+		return false;
+	}
 	if (list_is_empty(&conn->timer.link))
 		service_arm(conn->service, &conn->timer, kind);
 	if (conn->is_registered)
@@ -343,22 +356,36 @@ void conn_wake(struct conn *conn, uint32_t events)
 		service_queue(conn->service, &conn->turn);
 }
 
+/*
+ * Bytes that came in time count, although nobody had the time to read them; but their coming does not begin the time anew, or else
+ * a client that never stops sending could not be late.
+ */
+static bool has_turn_to_come(struct conn *conn)
+{
+	if (!conn->turn.is_queued && (conn->is_away || !wire_has_unread(conn)))
+		return false;
+	conn->timer.is_over = true;
+	conn->may_read = true;
+	service_queue(conn->service, &conn->turn);
+	return true;
+}
+
 void conn_expire(struct conn *conn)
 {
-	/* Its turn is near: there is something to read or write after all, and the timer is armed again if not. */
-	if (conn->turn.is_queued)
-		return;
-	if (conn->exchange != NULL && keeps_pace(conn)) {
-		pace_begin(&conn->exchange->reply.pace, conn->service->now_ms, fd_queued_bytes(conn->fd));
+	struct exchange *exchange = conn->exchange;
+
+	if (exchange == NULL) {
+		if (!has_turn_to_come(conn))
+			end_wait(conn);
+	} else if (conn->turn.is_queued) {
+		/* It will be seen then whether it has read enough. */
+	} else if (keeps_pace(conn)) {
+		pace_begin(&exchange->reply.pace, conn->service->now_ms, fd_queued_bytes(conn->fd));
 		service_arm(conn->service, &conn->timer, TIMER_WRITE);
-	} else if (conn->exchange != NULL) {
+	} else {
 		/* Its end runs code of the application, which belongs where turns are run. */
 		conn->is_late = true;
 		service_queue(conn->service, &conn->turn);
-	} else if (conn->state == CONN_DISCARD) {
-		conn_end(conn);
-	} else {
-		conn_close(conn);
 	}
 }
 

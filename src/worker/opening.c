@@ -223,7 +223,7 @@ void opening_shake(struct conn *conn)
 		conn_close(conn);
 	} else {
 		/* Draining: as long as it goes on it is worth waiting for. */
-		if (service->is_draining)
+		if (service->is_draining && !conn->timer.is_over)
 			service_disarm(&conn->timer);
 		/* An event that came while we were away. */
 		if (conn_await(conn, service->is_draining ? TIMER_LAST_FRESH : TIMER_SHAKE) && conn->may_read)

@@ -201,6 +201,7 @@ void service_release(struct service *service)
 void service_arm(struct service *service, struct timer *timer, enum timer_kind kind)
 {
 	list_remove(&timer->link);
+	timer->is_over = false;
 	timer->deadline_ms = service->now_ms + service->timer_ms[kind];
 	list_add_tail(&service->timers[kind], &timer->link);
 }
@@ -208,6 +209,7 @@ void service_arm(struct service *service, struct timer *timer, enum timer_kind k
 void service_disarm(struct timer *timer)
 {
 	list_remove(&timer->link);
+	timer->is_over = false;
 }
 
 static struct timer *get_first(const struct service *service, size_t kind)

@@ -35,6 +35,7 @@ enum timer_kind {
 struct timer {
 	struct list link;
 	uint64_t deadline_ms;
+	bool is_over; /* the deadline has passed, and what came until then is to be looked at yet */
 };
 
 /* Something that waits for its turn. One queue for connections and listeners: new clients get in without pushing. */

@@ -9,13 +9,15 @@ import time
 import certs
 import pytest
 from classes import CLASSES, class_arguments
-from rawclient import SLOW
+from rawclient import SLOW, wait_until
 
 quick = pytest.mark.quick
 
 HEAD = "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 CHUNKED = "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 APP = """
+import time
+
 BIG = bytes(8 << 20)
 
 def app(environ, start_response):
@@ -28,6 +30,9 @@ def app(environ, start_response):
         return environ["wsgi.file_wrapper"](open("big", "rb"))
     if path == "/pieces":
         return (body[at:at + 4096] for at in range(0, len(body), 4096))
+    if path == "/sleep":
+        open("asleep", "w").close()
+        time.sleep(3)
     if path == "/write":
         write(body)
         return []
@@ -202,3 +207,27 @@ def test_silent_and_idle_clients_are_closed(start, worker_class):
         assert idle.request().text == "ok"
         idle.expect_close(timeout=5 * SLOW)
         fresh.expect_close(timeout=6 + 5 * SLOW)
+
+
+@pytest.mark.parametrize("worker_class", CLASSES)
+def test_who_never_stops_sending_is_late_all_the_same(start, worker_class):
+    """After the last answer two seconds are left to read it; some byte is always there when they are over."""
+    server = start(worker_class)
+    with server.raw() as client:
+        client.send("nonsense\r\n\r\n")
+        began = time.monotonic()
+        with pytest.raises(OSError):
+            while time.monotonic() < began + 2 + 4 * SLOW:
+                client.send("a")
+        assert time.monotonic() > began + 1
+
+
+@quick
+def test_a_request_in_time_is_served_by_a_worker_that_was_busy(start):
+    server = start("gthread", "--threads", "1", "--keep-alive", "1")
+    with server.raw() as kept, server.raw() as busy:
+        assert kept.request().text == "ok"
+        busy.send_request(target="/sleep")
+        wait_until((server.folder / "asleep").exists)
+        kept.send_request()
+        assert kept.read_response().text == "ok"
