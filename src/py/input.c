@@ -33,13 +33,15 @@ static size_t free_count;
 /* Nobody else is served meanwhile, so a client must not stretch its body by one byte now and then. */
 static int await_bytes(struct input *self)
 {
-	const struct input_source *source = self->source;
-	const uint64_t allowed_ms = source->patience_ms + source->waited_bytes * 1000 / source->bytes_per_second;
-	const uint64_t left_ms = allowed_ms - MIN(allowed_ms, source->waited_ms), begin_ms = clock_ms();
-	const int result =
-		py_wait(source->fd, POLLIN, (unsigned)MIN(left_ms, (uint64_t)source->patience_ms),
-	                "the client did not send the rest of the request body in time", source->beat, source->beat_context);
+	struct input_source *source = self->source;
+	const uint64_t earned_ms = source->waited_bytes * 1000 / source->bytes_per_second, begin_ms = clock_ms();
+	int result;
 
+	/* Earned time makes up for waits before it; none is saved for later ones. */
+	source->waited_ms -= MIN(source->waited_ms, earned_ms);
+	source->waited_bytes = 0;
+	result = py_wait(source->fd, POLLIN, source->patience_ms - (unsigned)MIN(source->waited_ms, (uint64_t)source->patience_ms),
+	                 "the client did not send the rest of the request body in time", source->beat, source->beat_context);
 	/* Another thread may have been waiting, and the request may be over. */
 	if (self->source == NULL)
 		return result;

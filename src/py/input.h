@@ -39,8 +39,8 @@ struct input_source {
 	unsigned bytes_per_second; /* a client that is faster than this gets more time */
 	/* The client was too slow: tells so for good, later reads fail. The caller has set TimeoutError already. */
 	void (*give_up)(void *context);
-	uint64_t waited_ms;
-	uint64_t waited_bytes; /* that came since the first wait */
+	uint64_t waited_ms;    /* that bytes have not made up for */
+	uint64_t waited_bytes; /* that came since the last wait */
 	wait_beat_fn beat;
 	void *beat_context; /* outlives every request */
 };

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the event loop promises between requests: context, trust, fairness, the last moments of a connection."""
 
+import contextlib
 import time
 
 import pytest
@@ -314,13 +315,17 @@ def test_a_1_0_answer_that_a_quick_stop_cuts_never_looks_complete(request, serve
                 pass
 
 
-def test_a_large_body_that_dribbles_ends_after_the_timeout(server):
+@pytest.mark.parametrize("burst", [0, 1_000_000], ids=["from the start", "after a burst"])
+def test_a_large_body_that_dribbles_ends_after_the_timeout(server, burst):
     """Up to 64 KiB are gathered before the application is called; then it waits, and nobody else is served."""
     write_app(server).start("own:app", workers=1, args=["--timeout", "1", "--access-logfile", "-"])
     (worker,) = server.workers()
     with server.raw() as slow:
-        slow.send(b"POST /read HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n" + b"x" * 70000)
+        slow.send(b"POST /read HTTP/1.1\r\nHost: h\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 70000)
         slow.sock.settimeout(0.1)
+        with contextlib.suppress(TimeoutError):
+            slow.more()
+        slow.send(b"x" * burst)
         begun = time.monotonic()
         while not slow.buffer and time.monotonic() - begun < 20 * SLOW:
             slow.send(b"x")
@@ -328,6 +333,7 @@ def test_a_large_body_that_dribbles_ends_after_the_timeout(server):
                 slow.more()
             except TimeoutError:
                 pass
+        assert slow.buffer, "still waited for"
         slow.sock.settimeout(10)
         assert slow.read_response().code == 408
     assert server.get("/").body == b"ok"
