@@ -275,7 +275,8 @@ void exchange_resume(struct exchange *exchange)
 		lose_client(exchange);
 		return;
 	}
-	for (;; now_us = clock_us()) {
+	conn->service->now_ms = now_us / 1000;
+	for (;; now_us = exchange->is_ended ? now_us : clock_us()) {
 		int code = 0;
 
 		if (is_complete(exchange) && batch_hold(conn->service->worker->batch, exchange))
@@ -409,6 +410,5 @@ void exchange_start(struct conn *conn)
 		failure_answer(exchange);
 	else
 		(void)respond_begin_file(exchange);
-	service->now_ms = clock_ms();
 	exchange_resume(exchange);
 }
