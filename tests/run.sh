@@ -5,7 +5,8 @@
 #   sh tests/run.sh [quick]       quick: without sanitizers and without the other Pythons
 #
 # On Debian 12 or 13, as root or with sudo. Environment: PYTHON (default /usr/bin/python3), BUILD_DIR (default build),
-# OTHER_PYTHONS (space-separated; default: those found in /usr/bin, /usr/local/bin and pyenv), GUNWALE_SLOW (default 2: how
+# FUZZ_SECONDS (default 10; 0: none): how long each fuzzer searches. OTHER_PYTHONS (space-separated; default: those found in
+# /usr/bin, /usr/local/bin and pyenv), GUNWALE_SLOW (default 2: how
 # patient the tests are; twice that with sanitizers). Tests marked `slow` are soak tests and those that wait half a minute for
 # something that nothing shortens: they are run by hand, with `tests/e2e/run -m slow`.
 set -eu
@@ -83,6 +84,28 @@ e2e() {
 	say "e2e: ${line:-no summary}"
 }
 
+# fuzz SECONDS: each fuzzer of the build searches for so long.
+fuzz() {
+	say "fuzzers, $1 s each"
+	if GUNWALE_BUILD=$builds/fuzz "$top/tests/fuzz/run" "$1" >"$results/out" 2>&1; then
+		bad=0
+	else
+		bad=$(grep -c '^FAIL' "$results/out" || true)
+		[ "$bad" -gt 0 ] || bad=1
+	fi
+	cat "$results/out"
+	count "$(grep -c 'nothing found$' "$results/out" || true)" "$bad"
+}
+
+# libFuzzer's and the sanitizers' run time is a package of its own on some Debians, named by the version of clang.
+need_clang() {
+	need_packages clang
+	runtime=libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev
+	if apt-cache show "$runtime" >/dev/null 2>&1; then
+		need_packages "$runtime"
+	fi
+}
+
 # Other Pythons that can be embedded: 3.9 to 3.13, one of each version, not the one tested already.
 other_pythons() {
 	seen=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -137,6 +160,13 @@ if [ "${1:-}" != quick ]; then
 	build "$builds/asan" PYTHON="$python" --enable-dev --enable-asan CFLAGS='-O1 -g'
 	unit "$builds/asan"
 	GUNWALE_SLOW=$((GUNWALE_SLOW * 2)) e2e "$builds/asan" -m "quick and not slow"
+
+	fuzz_seconds=${FUZZ_SECONDS:-10}
+	if [ "$fuzz_seconds" -gt 0 ]; then
+		need_clang
+		build "$builds/fuzz" PYTHON="$python" --enable-dev --enable-fuzz --enable-asan CC=clang CFLAGS='-O1 -g'
+		fuzz "$fuzz_seconds"
+	fi
 
 	# shellcheck disable=SC2086 # one word a Python
 	for other in ${OTHER_PYTHONS-$(other_pythons)}; do

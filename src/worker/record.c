@@ -130,7 +130,7 @@ void record_response(struct exchange *exchange)
 static PyObject *make_environ(struct conn *conn)
 {
 	const bool has_port = conn->remote_text[0] != '\0';
-	PyObject *address = PyUnicode_FromString(conn->remote_text), *environ = NULL;
+	PyObject *address = PyUnicode_FromString(conn->remote_text), *made = NULL;
 	PyObject *port = has_port ? PyUnicode_FromFormat("%u", conn->remote_port_number) : NULL;
 	const struct environ_facts facts = {
 		.server = &conn->listener->server,
@@ -143,10 +143,10 @@ static PyObject *make_environ(struct conn *conn)
 	};
 
 	if (address != NULL && (port != NULL || !has_port))
-		environ = environ_new(&conn->service->kit, &conn->request, &facts);
+		made = environ_new(&conn->service->kit, &conn->request, &facts);
 	Py_XDECREF(address);
 	Py_XDECREF(port);
-	return environ;
+	return made;
 }
 
 void record_refusal(struct conn *conn, int status, const char *reason)

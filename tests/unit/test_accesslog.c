@@ -94,9 +94,13 @@ Test(accesslog, conversions_are_pythons)
 	expect_line("[%(T)d] [%(B)6d] [%(B)-6d] [%(B)06d] [%(B)+d] [%(B) d] [%(B)+08d] [%(B).6d]",
 	            "[2] [  1234] [1234  ] [001234] [+1234] [ 1234] [+0001234] [001234]");
 	expect_line("[%(B)x] [%(B)X] [%(B)o] [%(B)#x] [%(B)#010x]", "[4d2] [4D2] [2322] [0x4d2] [0x000004d2]");
+	expect_line("[%(B)#X] [%(B)#o] [%(B)#09o] [%(B)-06d] [%(T) 03d] [%(B)06s] [%(T)02d]",
+	            "[0X4D2] [0o2322] [0o0002322] [1234  ] [ 02] [  1234] [02]");
 	expect_line("[%(T).2f] [%(T)08.2f] [%(B)e] [%(B)g]", "[2.00] [00002.00] [1.234000e+03] [1234]");
 	expect_line("[%(L)12s] [%(L)-12s] [%(h).3s] [%(h)12.2s] [%(h)02.1s]",
 	            "[    2.003004] [2.003004    ] [10.] [          10] [ 1]");
+	expect_line("[%(B)E] [%(B)G] [%(B).1F] [%(B)Ld] [%(B)+04X]", "[1.234000E+03] [1234] [1234.0] [1234] [+4D2]");
+	expect_line("[%(h).30s] [%(Z)s] [%({a)s] [%(ab})s] [%(B)#3x] [%(B)+d%%]", "[10.0.0.9] [-] [-] [-] [0x4d2] [+1234%]");
 	expect_line("[%(m)r] [%(m)8r] [%(B)r] [%(m)a]", "['GET'] [   'GET'] [1234] ['GET']");
 	expect_line("%(l)r%(l).0s%(l)3s", "'-'  -");
 	expect_line("[%(B)6s] [%(B)-6s] [%(B)ld] [%(B)hhd]", "[  1234] [1234  ] [1234] [1234]");
@@ -120,6 +124,8 @@ Test(accesslog, broken_formats_are_found_at_once)
 		{ "%s", "format requires a name: %(name)s" },
 		{ "%(B)*d", "* wants int" },
 		{ "%(B).*d", "* wants int" },
+		{ "%(B)c", "%c requires int or char" },
+		{ "%(B).99999999999999999999d", "width or precision is greater than 4096" },
 		{ "%(B)99999999999999999999d", "width or precision is greater than 4096" },
 	};
 
@@ -145,6 +151,8 @@ Test(accesslog, users_come_from_basic_authentication_alone)
 		{ "Basic", "-\n" },
 		{ "Bearer YTpi", "-\n" },
 		{ "", "-\n" },
+		{ "Basic\tYTo=", "-\n" },
+		{ "Basic Y", "-\n" },
 		{ "Basic ImEKOng=", "\\\"a\\x0a\n" }, /* "a LF */
 	};
 
@@ -237,4 +245,43 @@ Test(accesslog, the_second_changes)
 	                 "[01/Jan/1970:00:00:00 +0000]\n[01/Jan/1970:00:01:01 +0000]\n[01/Jan/1970:00:01:01 +0000]\n");
 	buf_release(&line);
 	accesslog_free(log);
+}
+
+Test(accesslog, clocks_west_of_greenwich)
+{
+	struct accesslog *log = accesslog_new("%(t)s", NULL);
+	struct accesslog_entry entry = { .wall = 0 };
+	struct buf line = BUF_NONE;
+
+	setenv("TZ", "XYZ+03:30", 1);
+	tzset();
+	accesslog_write(log, &entry, &line);
+	cr_assert_str_eq(buf_text(&line), "[31/Dec/1969:20:30:00 -0330]\n");
+	buf_release(&line);
+	accesslog_free(log);
+}
+
+Test(accesslog, fields_of_a_response_without_a_colon_or_an_end)
+{
+	struct accesslog *log = accesslog_new("%({a}o)s", NULL);
+	struct accesslog_entry entry = { .wall = 1, .response_fields = SPAN_LIT("a\r\nA: 1\r\nb: 2") };
+	struct buf line = BUF_NONE;
+
+	accesslog_write(log, &entry, &line);
+	cr_assert_str_eq(buf_text(&line), "1\n");
+	buf_release(&line);
+	accesslog_free(log);
+}
+
+Test(accesslog, a_user_is_as_long_as_a_line_takes)
+{
+	char letters[2000];
+
+	memset(letters, 'Y', sizeof(letters));
+	char *head = xasprintf("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Basic %.*s\r\n\r\n", (int)sizeof(letters), letters);
+	char *line = line_of("%(u)s", head, strlen(head), SPAN_NONE);
+	cr_assert_str_eq(line, "-\n");
+	free(line);
+	free(head);
+	accesslog_free(NULL);
 }

@@ -137,3 +137,34 @@ Test(http_body, extensions_and_trailers_are_bounded)
 		count++;
 	cr_assert_eq(count, 100);
 }
+
+Test(http_body, a_trailer_section_is_bounded_where_its_fields_are_not)
+{
+	struct http_policy policy;
+	struct http_body body;
+	size_t used, count = 0;
+	struct span piece;
+	char line[1024];
+
+	start(&body, &policy, HTTP_BODY_CHUNKED, 0);
+	http_policy_init(&policy, 0, 0, 0);
+	memset(line, 'y', sizeof(line));
+	memcpy(line, "X: ", 3);
+	memcpy(line + sizeof(line) - 3, "\r\n", 3);
+	cr_assert_eq(read_text(&body, "0\r\n", &used, &piece), HTTP_MORE);
+	while (read_text(&body, line, &used, &piece) == HTTP_MORE && count < 100000)
+		count++;
+	cr_assert_eq(count, HTTP_HEAD_MAX / strlen(line));
+}
+
+Test(http_body, the_line_that_ends_is_never_too_long)
+{
+	struct http_policy policy;
+	struct http_body body;
+	size_t used;
+	struct span piece;
+
+	start(&body, &policy, HTTP_BODY_CHUNKED, 0);
+	http_policy_init(&policy, 4094, 100, 1);
+	cr_assert_eq(read_text(&body, "0\r\n\r\n", &used, &piece), HTTP_DONE);
+}

@@ -5,9 +5,11 @@
 #include "base/base.h"
 
 #include <criterion/criterion.h>
+#include <limits.h>
 
 #include "http/field.h"
 #include "http/http.h"
+#include "http/http_internal.h"
 
 static const struct {
 	const char *name;
@@ -108,6 +110,7 @@ Test(http_field, names_with_underscores_go_by_header_map)
 	http_policy_init(&policy, 4094, 100, 8190);
 	cr_assert_eq(http_policy_field(&policy, SPAN_LIT("X-Y")), HTTP_FIELD_KEEP);
 	cr_assert_eq(http_policy_field(&policy, SPAN_LIT("X_Y")), HTTP_FIELD_DROP, "drop is gunicorn's default");
+	cr_assert_eq(http_policy_field(&policy, SPAN_LIT("")), HTTP_FIELD_KEEP);
 	policy.header_map = HTTP_MAP_REFUSE;
 	cr_assert_eq(http_policy_field(&policy, SPAN_LIT("X-Y")), HTTP_FIELD_KEEP);
 	cr_assert_eq(http_policy_field(&policy, SPAN_LIT("X_Y")), HTTP_FIELD_REFUSE);
@@ -135,4 +138,17 @@ Test(http_field, limits_are_clamped_as_gunicorn_does)
 	cr_assert_eq(policy.limit_request_line, 8190);
 	cr_assert_eq(policy.limit_request_fields, 32768);
 	cr_assert_eq(policy.limit_request_field_size, 8190);
+}
+
+Test(http_field, a_head_is_bounded_whatever_the_limits)
+{
+	struct http_policy policy;
+
+	http_policy_init(&policy, 4094, 100, 8190);
+	cr_assert_eq(http_policy_head_limit(&policy), 100 * 8192 + 4);
+	http_policy_init(&policy, 4094, 32768, 8190);
+	cr_assert_eq(http_policy_head_limit(&policy), HTTP_HEAD_MAX);
+	http_policy_init(&policy, 4094, 1, LONG_MAX);
+	cr_assert_eq(policy.limit_request_field_size, HTTP_HEAD_MAX);
+	cr_assert_eq(http_policy_head_limit(&policy), HTTP_HEAD_MAX);
 }

@@ -287,3 +287,36 @@ Test(http_response, writes_dates)
 	cr_assert_eq(http_date(text, 951827696), 29);
 	cr_assert_str_eq(text, "Tue, 29 Feb 2000 12:34:56 GMT");
 }
+
+Test(http_response, statuses_that_end_within_the_code)
+{
+	static const char *const bad[] = { "a00 x", "2a0 x", "20a x", "2", "20", "2000 x" };
+	struct http_response response;
+
+	http_response_init(&response);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		cr_expect_eq(http_response_status(&response, span_from_str(bad[i])), HTTP_RESPONSE_BAD_STATUS, "'%s'", bad[i]);
+}
+
+/* HEAD and refusals ask for the field before the status is known. */
+Test(http_response, a_length_may_come_before_the_status)
+{
+	struct http_response response;
+	struct buf fields = BUF_NONE;
+
+	http_response_init(&response);
+	cr_assert_eq(http_response_field(&response, SPAN_LIT("Content-Length"), SPAN_LIT("3"), &fields), HTTP_RESPONSE_OK);
+	cr_assert(response.has_length && response.length == 3);
+	buf_release(&fields);
+}
+
+Test(http_response, after_switching_protocols_it_is_no_http_any_more)
+{
+	struct scene scene;
+
+	start(&scene, "101 Switching Protocols");
+	(void)finish(&scene, "101 Switching Protocols");
+	cr_assert_not(scene.response.keep_alive);
+	cr_assert_not(scene.response.has_body);
+	end(&scene);
+}

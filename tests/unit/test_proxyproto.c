@@ -64,6 +64,11 @@ Test(proxyproto, version_1_that_is_wrong)
 	expect_bad(SPAN_LIT("PROXY TCP4 10.1.2.3  192.0.2.7 1 80\r\n"), "invalid address");
 	expect_bad(SPAN_LIT("PROXY TCP4 ::1 192.0.2.7 1 80\r\n"), "invalid address");
 	expect_bad(SPAN_LIT("PROXY TCP6 gggg::1 ::1 1 80\r\n"), "invalid address");
+	expect_bad(SPAN_LIT("PROXY TCP6 0000:0000:0000:0000:0000:0000:0000:0000:0000:0 ::1 1 80\r\n"), "invalid address");
+	expect_bad(SPAN_LIT("PROXY TCP4 10.1.2.3\r\n"), "invalid address");
+	expect_bad(SPAN_LIT("PROXY TCP4 10.1.2.3 192.0.2.7\r\n"), "invalid port");
+	expect_bad(SPAN_LIT("PROXY TCP4 10.1.2.3 192.0.2.7  80\r\n"), "invalid port");
+	expect_bad(SPAN_LIT("PROXY TCP4 10.1.2.3 192.0.2.7 100000 80\r\n"), "invalid port");
 	expect_bad(SPAN_LIT("PROXY UDP4 10.1.2.3 192.0.2.7 1 80\r\n"), "protocol not supported");
 	expect_bad(SPAN_LIT("PROXY tcp4 10.1.2.3 192.0.2.7 1 80\r\n"), "protocol not supported");
 	expect_bad(SPAN_LIT("PROXY TCP4 10.1.2.3 192.0.2.7 1 80\n"), "line does not end in CR LF");
