@@ -4,7 +4,7 @@
     bench/run memory [--rounds N] [--requests N] [--workers N]
 
 The proportional set size (PSS) of the whole tree of processes, master and template included, of gunwale and gunicorn, both with
-and without --preload, in interleaved rounds. Ends with 1 when a goal is missed.
+and without --preload, and of gunwale that also asks itself before the fork, in interleaved rounds. Ends with 1 when a goal is missed.
 """
 
 import argparse
@@ -29,10 +29,15 @@ VARIANTS = {
     # name: (server, more arguments)
     "gunwale": ("gunwale-sync", ()),
     "gunwale --preload": ("gunwale-sync", ("--preload",)),
+    "gunwale --preload --warmup-path /": ("gunwale-sync", ("--preload", "--warmup-path", "/")),
     "gunicorn": ("gunicorn-sync", ()),
     "gunicorn --preload": ("gunicorn-sync", ("--preload",)),
 }
-GOALS = (("gunwale --preload", "gunicorn", 0.5), ("gunwale --preload", "gunicorn --preload", 0.85))
+OURS = "gunwale --preload --warmup-path /"
+GOALS = (
+    ("gunwale --preload", "gunicorn", 0.5), ("gunwale --preload", "gunicorn --preload", 0.85),
+    (OURS, "gunicorn", 0.5), (OURS, "gunicorn --preload", 0.85),
+)
 CLIENTS = 8
 
 

@@ -23,9 +23,11 @@ class Article(Base):
 
 app = flask.Flask(__name__)
 served = itertools.count(1)
+stocked = {}  # by process
 session = requests.Session()
-# A connection of its own for each process: nothing is opened before the first request.
+# A connection of its own for each process, also when a request was answered before the fork.
 engine = sqlalchemy.create_engine("sqlite://", poolclass=sqlalchemy.pool.StaticPool, connect_args={"check_same_thread": False})
+os.register_at_fork(after_in_child=lambda: engine.dispose(close=False))
 
 
 def stock(database):
@@ -38,7 +40,8 @@ def stock(database):
 def articles():
     number = next(served)
     with orm.Session(engine) as database:
-        if number == 1:
+        if os.getpid() not in stocked:
+            stocked[os.getpid()] = True
             stock(database)
         dearest = database.scalars(sqlalchemy.select(Article).order_by(Article.price.desc()).limit(20)).all()
         rows = [{"id": article.id, "name": article.name, "price": article.price} for article in dearest]

@@ -153,6 +153,10 @@ def load(worker):
     random.seed()
     worker.wsgi = reloader.load(worker) if worker.cfg.get("reload") else worker.app.wsgi()
     hooks.call("post_worker_init", worker)
+    if worker.cfg.get("warmup_paths") and not worker.cfg.get("preload_app"):
+        from gunwale import warmup  # only where it is asked for
+
+        warmup.run(worker.wsgi, worker.cfg, worker.log)
     worker._is_loading = False
     worker.booted = True
 

@@ -157,6 +157,13 @@ def _check_application():
         raise conffile.ConfigError(text) from error
 
 
+def _warm_up():
+    if _State.cfg.get("warmup_paths") and _State.server.app.callable is not None:
+        from gunwale import warmup  # only where it is asked for
+
+        warmup.run_before_fork(_State.server.app.callable, _State.cfg, _State.log)
+
+
 def _warn_about_threads():
     count = threading.active_count() - 1
     if count > 0:
@@ -209,6 +216,7 @@ def load(purpose):
             reloader.preload(_State.server.app)
         else:
             _State.server.app.wsgi()
+        _warm_up()
         _warn_about_threads()
     # A collection in a worker would otherwise write into every object that it shares with us.
     gc.collect()

@@ -104,6 +104,7 @@ struct setting {
 	bool is_repeatable;     /* on the command line: every occurrence adds */
 	bool takes_bool;        /* T_ENUM: True (true, 1) is the second word, False (false, 0, none) and None the first */
 	bool names_files;       /* T_STRLIST: files that must exist, or patterns */
+	bool names_targets;     /* T_STRLIST: paths of requests, or URLs */
 	bool takes_any;         /* T_PYOBJ: numbers and lists, too (their text is kept) */
 	bool checks_late;       /* T_INT: argparse takes any text, a bad one is no usage error (gunicorn: cert_reqs) */
 	const char *bare_value; /* the value when the option stands alone (argparse: nargs="?"); NULL: a value must follow */

@@ -180,15 +180,28 @@ out:
 	return rc;
 }
 
-/* gunicorn: config.py validate_list_of_files_or_patterns(); what has no glob character must be there. */
-static int check_file(const struct parse *parse, struct span text)
+/* "/path?query", or a URL with a host. */
+static bool is_target(const char *text)
 {
-	char *path = span_dup(span_trim(text, BLANKS));
+	size_t scheme = strncmp(text, "http://", 7) == 0 ? 7 : strncmp(text, "https://", 8) == 0 ? 8 : 0;
+
+	if (scheme != 0 && (text[scheme] == '\0' || text[scheme] == '/'))
+		return false;
+	return (scheme != 0 || text[0] == '/') && strpbrk(text, " \t\r\n") == NULL;
+}
+
+static int check_item(const struct parse *parse, struct span text)
+{
+	char *item = span_dup(span_trim(text, BLANKS));
 	int rc = 0;
 
-	if (parse->row->names_files && strpbrk(path, "*?[") == NULL && access(path, F_OK) != 0)
-		rc = err_set(parse->err, -EINVAL, "File %s does not exist.", path);
-	free(path);
+	/* gunicorn: config.py validate_list_of_files_or_patterns(); what has no glob character must be there. */
+	if (parse->row->names_files && strpbrk(item, "*?[") == NULL && access(item, F_OK) != 0)
+		rc = err_set(parse->err, -EINVAL, "File %s does not exist.", item);
+	if (parse->row->names_targets && !is_target(item))
+		rc = err_set(parse->err, -EINVAL, "%s must be a path that begins with / or a URL (http://host/path), got %s",
+		             parse->row->name, item);
+	free(item);
 	return rc;
 }
 
@@ -201,10 +214,10 @@ static int parse_strlist(const struct parse *parse)
 		return err_set(parse->err, -EINVAL, "Not a list of strings: %s", input->shown);
 	if (input->kind == IN_LIST && input->bad_item != NULL)
 		return err_set(parse->err, -EINVAL, "Not a string: %s", input->bad_item);
-	if (input->kind == IN_TEXT && check_file(parse, span_from_str(input->text)) != 0)
+	if (input->kind == IN_TEXT && check_item(parse, span_from_str(input->text)) != 0)
 		return -EINVAL;
 	for (size_t i = 0; input->kind == IN_LIST && i < input->list.count; i++) {
-		if (check_file(parse, span_from_str(input->list.items[i])) != 0)
+		if (check_item(parse, span_from_str(input->list.items[i])) != 0)
 			return -EINVAL;
 	}
 	if (!parse->is_added)

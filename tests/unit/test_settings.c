@@ -204,6 +204,12 @@ Test(settings, file_values_that_are_wrong_are_named_with_the_reason)
 		{ "{\"chdir\": \"/no/such\"}", "Invalid value for chdir: /no/such\ncan't chdir to '/no/such'" },
 		{ "{\"forwarded_allow_ips\": [\"*\"]}",
 		  "Invalid value for forwarded_allow_ips: ['*']\nNot a string: ['*']" },
+		{ "{\"warmup_paths\": [\"/\", \"a\"]}",
+		  "Invalid value for warmup_paths: ['/', 'a']\nwarmup_paths must be a path that begins with / or a URL "
+		  "(http://host/path), got a" },
+		{ "{\"warmup_paths\": [\"http:///a\"]}",
+		  "Invalid value for warmup_paths: ['http:///a']\nwarmup_paths must be a path that begins with / or a URL "
+		  "(http://host/path), got http:///a" },
 		{ "{\"secure_scheme_headers\": null}",
 		  "Invalid value for secure_scheme_headers: None\nValue is not a dictionary: None" },
 	};
