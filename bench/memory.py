@@ -13,7 +13,9 @@ import json
 import os
 import pathlib
 import statistics
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -69,6 +71,12 @@ def use(server, workers, wanted, seconds=300):
     return served
 
 
+def stock_shop(folder):
+    """The database that all servers read."""
+    os.environ["SHOP_DATABASE"] = os.path.join(folder, "shop.db")
+    subprocess.run([sys.executable, "-c", "import shop; shop.stock()"], cwd=suite.HERE / "apps", check=True)
+
+
 def measured(place, variant, a):
     name, more = VARIANTS[variant]
     with measure.Running(name, place, SHOP, a.workers, more=more) as server:
@@ -93,10 +101,12 @@ def main():
     place = suite.Place(a.build, pathlib.Path(os.environ["BENCH_VENV"]), a.results)
     found = {variant: [] for variant in VARIANTS}
     names = list(VARIANTS)
-    for number in range(a.rounds):
-        for variant in names[number % len(names):] + names[:number % len(names)]:
-            found[variant].append(measured(place, variant, a))
-            print(f"{number + 1}  {variant}: {found[variant][-1]['pss']:.1f} MB", file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        stock_shop(folder)
+        for number in range(a.rounds):
+            for variant in names[number % len(names):] + names[:number % len(names)]:
+                found[variant].append(measured(place, variant, a))
+                print(f"{number + 1}  {variant}: {found[variant][-1]['pss']:.1f} MB", file=sys.stderr, flush=True)
     versions = peers.versions(place.build, place.venv)
     print(f"{a.workers} workers, at least {a.requests:,} requests each, medians of {a.rounds} rounds. "
           + ", ".join(f"{name} {versions[name]}" for name in ("gunwale", "gunicorn", "python", "flask", "sqlalchemy", "requests")) + ".\n")

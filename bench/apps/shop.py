@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The application of bench/memory.py: Flask, SQLAlchemy (SQLite in memory) and requests, as a small shop might use them."""
+"""The application of bench/memory.py: Flask, SQLAlchemy (SQLite, in the file that SHOP_DATABASE names) and requests, as in a small shop."""
 
 import itertools
 import os
@@ -23,26 +23,24 @@ class Article(Base):
 
 app = flask.Flask(__name__)
 served = itertools.count(1)
-stocked = {}  # by process
 session = requests.Session()
-# A connection of its own for each process, also when a request was answered before the fork.
-engine = sqlalchemy.create_engine("sqlite://", poolclass=sqlalchemy.pool.StaticPool, connect_args={"check_same_thread": False})
+engine = sqlalchemy.create_engine("sqlite:///" + os.environ["SHOP_DATABASE"])
+# Connections of its own for each process, also when a request was answered before the fork.
 os.register_at_fork(after_in_child=lambda: engine.dispose(close=False))
 
 
-def stock(database):
+def stock():
+    """Before the server starts."""
     Base.metadata.create_all(engine)
-    database.add_all(Article(name=f"article {n}", price=n * 100) for n in range(200))
-    database.commit()
+    with orm.Session(engine) as database:
+        database.add_all(Article(name=f"article {n}", price=n * 100) for n in range(200))
+        database.commit()
 
 
 @app.get("/")
 def articles():
     number = next(served)
     with orm.Session(engine) as database:
-        if os.getpid() not in stocked:
-            stocked[os.getpid()] = True
-            stock(database)
         dearest = database.scalars(sqlalchemy.select(Article).order_by(Article.price.desc()).limit(20)).all()
         rows = [{"id": article.id, "name": article.name, "price": article.price} for article in dearest]
     # What a call of another service needs, but the call itself.
