@@ -5,6 +5,8 @@
 #include "base/base.h"
 #include "http_play.h"
 
+#include <arpa/inet.h>
+
 static void write_quoted(const char *label, struct span value, struct buf *text)
 {
 	buf_addf(text, "%s \"", label);
@@ -36,6 +38,14 @@ void play_write_field(struct span name, struct span value, struct buf *text)
 {
 	write_quoted("  field", name, text);
 	write_quoted("    is", value, text);
+}
+
+void play_write_proxy(const struct play_proxy_facts *facts, struct buf *text)
+{
+	buf_addf(text, "proxy %s\n", facts->family);
+	if (facts->source != NULL)
+		buf_addf(text, "  from %s %u to %s %u\n", facts->source, facts->source_port, facts->destination,
+		         facts->destination_port);
 }
 
 void play_write_refused(const char *outcome, int status, struct buf *text)
@@ -112,9 +122,55 @@ static void note_done(struct play *play)
 		.wants_upgrade = request->wants_upgrade,
 	};
 
+	play->done_count++;
 	play_write_done(&facts, &play->text);
 	for (size_t i = 0; i < request->field_count; i++)
 		play_write_field(request->fields[i].name, request->fields[i].value, &play->text);
+}
+
+/* Version 1 gives the text as it came: whether it is an address is the worker's question. */
+static const char *address_text(const struct proxyproto *header, const struct proxyproto_end *end, char *into)
+{
+	if (header->version == 1)
+		return end->text;
+	return inet_ntop(header->family == PROXYPROTO_TCP4 ? AF_INET : AF_INET6, end->address, into, INET6_ADDRSTRLEN);
+}
+
+static void note_proxy(struct play *play, const struct proxyproto *header)
+{
+	static const char *const names[] = { "LOCAL", "UNKNOWN", "TCP4", "TCP6" };
+	char source[INET6_ADDRSTRLEN], destination[INET6_ADDRSTRLEN];
+	struct play_proxy_facts facts = { .family = names[header->family] };
+
+	if (header->family == PROXYPROTO_TCP4 || header->family == PROXYPROTO_TCP6) {
+		facts.source = address_text(header, &header->source, source);
+		facts.source_port = header->source.port;
+		facts.destination = address_text(header, &header->destination, destination);
+		facts.destination_port = header->destination.port;
+	}
+	play_write_proxy(&facts, &play->text);
+}
+
+/* True when what follows is HTTP. */
+static bool step_proxy(struct play *play)
+{
+	struct proxyproto header;
+
+	switch (proxyproto_parse(play->proxy_mode, play->bytes, play->len, &header)) {
+	case PROXYPROTO_MORE:
+		return false;
+	case PROXYPROTO_DONE:
+		note_proxy(play, &header);
+		move_bytes(play, header.header_bytes, NULL, 0);
+		play->is_behind_proxy = true;
+		return true;
+	case PROXYPROTO_ABSENT:
+	case PROXYPROTO_BAD:
+		break;
+	}
+	play_write_refused("bad_proxy_header", 400, &play->text);
+	play->is_refused = true;
+	return false;
 }
 
 /* True when a head was taken. */
@@ -175,6 +231,8 @@ void play_feed(struct play *play, const char *data, size_t len)
 	if (play->is_refused)
 		return;
 	move_bytes(play, 0, data, len);
+	if (play->proxy_mode != PROXYPROTO_OFF && !play->is_behind_proxy && !step_proxy(play))
+		return;
 	for (;;) {
 		if (!play->is_in_body && !step_head(play))
 			return;
@@ -187,6 +245,6 @@ void play_finish(struct play *play)
 {
 	if (play->is_refused)
 		return;
-	if (play->is_in_body || play->len > 0 || play->text.len == 0)
+	if (play->is_in_body || play->len > 0 || play->done_count == 0)
 		play_write_more(play->len, &play->text);
 }

@@ -11,6 +11,7 @@
 #include "base/base.h"
 #include "base/buf.h"
 #include "http/http.h"
+#include "http/proxyproto.h"
 
 struct play {
 	const struct http_policy *policy;
@@ -19,8 +20,11 @@ struct play {
 	char *head; /* of the request whose body is being read */
 	bool is_in_body;
 	bool is_refused;
+	size_t done_count;
 	struct http_request request;
 	struct http_body body;
+	enum proxyproto_mode proxy_mode; /* OFF by play_init(); set it before the first byte */
+	bool is_behind_proxy;            /* its header has been taken */
 	struct buf payload;
 	struct buf text; /* the record: one paragraph for each outcome */
 };
@@ -39,6 +43,12 @@ struct play_facts {
 };
 void play_write_done(const struct play_facts *facts, struct buf *text);
 void play_write_field(struct span name, struct span value, struct buf *text);
+/* A PROXY header; addresses are NULL where it tells none. */
+struct play_proxy_facts {
+	const char *family, *source, *destination;
+	unsigned source_port, destination_port;
+};
+void play_write_proxy(const struct play_proxy_facts *facts, struct buf *text);
 void play_write_refused(const char *outcome, int status, struct buf *text);
 void play_write_more(size_t leftover, struct buf *text);
 
