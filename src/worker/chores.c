@@ -278,12 +278,8 @@ void chores_run(struct chores *chores)
 
 void chores_nudge(const struct chores *chores)
 {
-	char byte = 0;
-
 	(void)pthread_kill(chores->main_thread, chore_signal());
-	/* A full pipe is readable all the same. */
-	ssize_t ignored = write(chores->worker->wake_write_fd, &byte, 1);
-	(void)ignored;
+	worker_wake(chores->worker);
 }
 
 bool chores_ask(struct chores *chores, enum chore chore, pid_t guilty_tid, bool insists)

@@ -92,6 +92,7 @@ void conn_close(struct conn *conn)
 	if (!conn->was_kept)
 		siblings_note_brief(service);
 	service->open_count--;
+	room_note_close(&service->room);
 	atomic_store_explicit(&service->worker->line->connections_open, service->open_count, memory_order_relaxed);
 	/* Other threads may hold an event of it still: then its memory stays a connection's. */
 	if (service->spare_conns >= SPARE_CONNS && !service->has_stacks) {

@@ -12,16 +12,14 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/log.h"
 #include "shared/listen.h"
 #include "worker/batch.h"
 #include "worker/conn.h"
 #include "worker/exchange.h"
+#include "worker/room.h"
 #include "worker/siblings.h"
-#include "worker/wire.h"
 
 enum {
-	ACCEPT_PAUSE_MS = 500, /* out of file descriptors */
 	BEAT_MS = 1000,
 	SHORT_BEAT_MS = 250, /* with a timeout of one second */
 };
@@ -47,59 +45,9 @@ static void unwatch_listener(struct service *service, struct service_listener *l
 	listener->turn.is_queued = false;
 }
 
-static bool has_room(const struct service *service)
-{
-	return !service->is_draining && service->open_count < service->open_max &&
-	       service->now_ms >= service->accept_again_ms;
-}
-
-/* Like a drain: a client that was just answered may be sending its next request. */
-static bool is_spare(const struct service *service, const struct conn *conn)
-{
-	return service->now_ms - conn->idle_since_ms > service->timer_ms[TIMER_LAST_CHANCE];
-}
-
-/* The kept-alive connection that has been silent for longest; NULL if none may be closed for another client. */
-static struct conn *find_spare(const struct service *service)
-{
-	LIST_EACH (&service->timers[TIMER_IDLE], link) {
-		struct conn *conn = LIST_ENTRY(link, struct conn, timer.link);
-
-		if (!is_spare(service, conn))
-			break;
-		if (conn->state == CONN_IDLE && !conn->is_away && !conn->turn.is_queued)
-			return conn;
-	}
-	return NULL;
-}
-
-/* With as many connections as may be open one more is let in only in the place of an idle one. */
-static bool wants_clients(const struct service *service)
-{
-	if (has_room(service))
-		return true;
-	return !service->is_draining && service->open_count == service->open_max &&
-	       service->now_ms >= service->accept_again_ms && find_spare(service) != NULL;
-}
-
-/* The new one is in already, so that nothing is closed for a client that a sibling took. */
-static void make_room(struct service *service)
-{
-	struct conn *conn;
-
-	while (service->open_count > service->open_max && (conn = find_spare(service)) != NULL) {
-		if (wire_has_unread(conn)) {
-			conn->may_read = true;
-			service_queue(service, &conn->turn);
-		} else {
-			conn_close(conn);
-		}
-	}
-}
-
 void loop_update_listeners(struct service *service)
 {
-	const bool is_wanted = wants_clients(service);
+	const bool is_wanted = room_wants_clients(service);
 
 	for (size_t i = 0; i < service->listener_count; i++) {
 		if (is_wanted)
@@ -111,11 +59,9 @@ void loop_update_listeners(struct service *service)
 
 static void note_accept(struct service *service, struct service_listener *listener, int code)
 {
-	if (code == -EMFILE || code == -ENFILE || code == -ENOBUFS || code == -ENOMEM) {
-		log_error("Cannot accept a connection: %s", strerror(-code));
-		service->accept_again_ms = service->now_ms + ACCEPT_PAUSE_MS;
-		return;
-	}
+	/* Watched again it tells of those who wait still, also where it is watched edge-triggered. */
+	if (code < 0 && code != -EAGAIN)
+		unwatch_listener(service, listener);
 	/*
 	 * The kernel wakes the exclusive waiter that has waited longest in its list, which never changes by itself: the
 	 * first worker would get every connection of a quiet service. Queue at the end again. A listener that is watched
@@ -135,9 +81,9 @@ static void admit_more(struct service *service, struct service_listener *listene
 {
 	struct conn *conn;
 
-	for (size_t count = service->open_count / 2; count > 0 && has_room(service); count--) {
+	for (size_t count = service->open_count / 2; count > 0 && room_is_left(service); count--) {
 		siblings_first(service);
-		if (conn_accept(service, listener, &conn) != 0)
+		if (room_accept(service, listener, &conn) != 0)
 			break;
 		service_queue(service, &conn->turn);
 	}
@@ -148,16 +94,16 @@ static void run_listener(struct service *service, struct service_listener *liste
 	struct conn *conn;
 	int code;
 
-	if (!wants_clients(service))
+	if (!room_wants_clients(service))
 		return;
 	siblings_first(service);
-	code = conn_accept(service, listener, &conn);
+	code = room_accept(service, listener, &conn);
 	note_accept(service, listener, code);
 	if (code < 0)
 		return;
-	make_room(service);
 	if (service->has_stacks) /* other stacks must hear of those that are queued before this one is busy */
 		service_queue(service, &conn->turn);
+	room_make(service);
 	admit_more(service, listener);
 	if (!service->has_stacks)
 		conn_run(conn);
@@ -244,7 +190,7 @@ static void close_listeners(struct service *service)
 	for (size_t i = 0; i < service->listener_count; i++) {
 		if (!is_stopping && !listen_is_leaving(service->listeners[i].fd))
 			continue;
-		while (conn_accept(service, &service->listeners[i], &conn) == 0)
+		while (room_accept(service, &service->listeners[i], &conn) == 0)
 			service_queue(service, &conn->turn);
 		fd_close(&service->listeners[i].fd);
 	}

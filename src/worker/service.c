@@ -158,7 +158,7 @@ int service_init(struct service *service, struct worker *worker, struct err *err
 	for (size_t i = 0; i < TIMER_MAX; i++)
 		list_init(&service->timers[i]);
 	service->now_ms = clock_ms();
-	service->open_max = service->settings->worker_connections > 0 ? (size_t)service->settings->worker_connections : 1;
+	room_init(&service->room, (size_t)MAX(service->settings->worker_connections, 1L));
 	set_durations(service);
 	set_policy(&service->policy, service->settings);
 	trust_init_peers(&service->proxies, &service->settings->proxy_allow_ips);
@@ -223,6 +223,8 @@ int service_next_ms(const struct service *service, int limit_ms)
 {
 	uint64_t deadline_ms = service->now_ms + (uint64_t)limit_ms;
 
+	if (service->room.accept_again_ms > service->now_ms)
+		deadline_ms = MIN(deadline_ms, service->room.accept_again_ms);
 	for (size_t kind = 0; kind < TIMER_MAX; kind++) {
 		const struct timer *first = get_first(service, kind);
 

@@ -14,6 +14,7 @@
 #include "py/reqhooks.h"
 #include "worker/access.h"
 #include "worker/poller.h"
+#include "worker/room.h"
 #include "worker/trust.h"
 #include "worker/worker.h"
 
@@ -77,7 +78,7 @@ struct service {
 	/* Connections that closed after one request: in the window that began then, and in the one before. */
 	uint64_t brief_since_ms;
 	size_t brief_now, brief_before;
-	size_t open_max;
+	struct room room;
 	bool is_draining;
 	/*
 	 * Applications run side by side, each on a stack of its own, a thread's or a greenlet's. What an iterator does belongs
@@ -85,7 +86,6 @@ struct service {
 	 */
 	bool has_stacks;
 	int (*give_way)(void); /* lets other stacks run; NULL: they do by themselves. -1 with a Python exception */
-	uint64_t accept_again_ms;          /* out of file descriptors: not before */
 	struct buf spares[SERVICE_SPARES]; /* empty buffers with memory */
 	size_t spare_count;
 	struct list free_conns; /* struct conn, closed */

@@ -86,17 +86,22 @@ static void tell_master(struct worker *worker, enum message_id id)
 	send_to_master(worker, &message);
 }
 
+void worker_wake(const struct worker *worker)
+{
+	char byte = 0;
+	/* A full pipe is readable all the same. */
+	ssize_t ignored = write(worker->wake_write_fd, &byte, 1);
+
+	(void)ignored;
+}
+
 /* Raises the order, never lowers it, and makes sure that a waiting loop notices. */
 static void give_order(struct worker *worker, enum worker_order order)
 {
-	char byte = 0;
-
 	if ((int)order <= worker->order)
 		return;
 	worker->order = (int)order;
-	/* A full pipe is readable all the same. */
-	ssize_t ignored = write(worker->wake_write_fd, &byte, 1);
-	(void)ignored;
+	worker_wake(worker);
 }
 
 /* What python/gunwale asks of us, through the module _gunwale. */

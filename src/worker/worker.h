@@ -71,6 +71,8 @@ void worker_ready(struct worker *worker);
  * worker.alive = False. Says what to do.
  */
 enum worker_order worker_tick(struct worker *worker);
+/* Makes a loop that waits look after its orders and deadlines. Any thread, any state of the GIL. */
+void worker_wake(const struct worker *worker);
 /* Empties wake_fd after poll found it readable. Any state of the GIL. */
 void worker_woken(struct worker *worker);
 /* A whole line into the access log, which there is; never waits. What is lost is counted, and told when it flows again. */
