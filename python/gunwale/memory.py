@@ -9,7 +9,6 @@ import resource
 import signal
 import time
 
-
 TEXT = "the request used too much memory"
 
 

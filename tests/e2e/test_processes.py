@@ -79,7 +79,7 @@ def test_no_descriptor_is_leaked_by_reloads(server):
     for _ in range(5):
         generation = server.status()["server"]["generation"]
         server.signal("HUP")
-        server.wait_status(lambda status: status["server"]["generation"] > generation)
+        server.wait_status(lambda status, old=generation: status["server"]["generation"] > old)
         server.wait_workers(2)
     wait_until(lambda: len(open_fds(server.pid)) <= len(before))
     wait_until(lambda: len(processes_of_session(server.pid)) == 4)

@@ -198,7 +198,7 @@ def test_the_file_has_the_format_that_was_asked_for(server, packages):
         server.write("gunicorn.conf.py", f"status_format = '{name}'\n")
         server.signal("HUP")
         mark = {"prometheus": "# HELP gunwale_", "health": '"releaseId"', "uwsgi": '"cores"', "puma": '"booted_workers"'}
-        wait_until(lambda name=name: mark.get(name, '"schema"') in path.read_text(), 15 * SLOW)
+        wait_until(lambda name=name, mark=mark: mark.get(name, '"schema"') in path.read_text(), 15 * SLOW)
         if name == "prometheus":
             assert parse(packages, path.read_text())
         else:

@@ -17,7 +17,7 @@ import certs
 import pytest
 from classes import class_arguments
 from load import Load
-from rawclient import RawClient, wait_until
+from rawclient import wait_until
 from server import SLOW
 from test_reload import reload
 
