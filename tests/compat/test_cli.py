@@ -55,7 +55,7 @@ OURS = {
     "client_send_low_watermark", "delegate_unknown_workers", "log_format", "max_recycling", "max_request_memory",
     "max_socket_memory", "max_worker_age", "max_worker_age_jitter", "max_worker_memory", "max_worker_memory_hard",
     "max_worker_socket_memory", "memory_limit", "memory_measure", "memory_policy", "memory_remedies", "permit_missing_host",
-    "python", "socket_mode", "status_bind", "status_file", "status_format", "status_interval",
+    "python", "socket_mode", "status_bind", "status_file", "status_format", "status_interval", "warmup_paths",
 }
 A = "app:app"
 
