@@ -254,7 +254,10 @@ static void next_request(struct conn *conn)
 	}
 	conn->state = CONN_IDLE;
 	service_take_back_buffer(service, &conn->in);
-	if (conn_await(conn, service->is_draining ? TIMER_LAST_CHANCE : TIMER_IDLE) && conn->may_read)
+	if (!conn_await(conn, service->is_draining ? TIMER_LAST_CHANCE : TIMER_IDLE))
+		return;
+	room_note_idle(service);
+	if (conn->may_read)
 		service_queue(service, &conn->turn);
 }
 

@@ -92,6 +92,33 @@ bool room_wants_clients(const struct service *service)
 	return service->open_count < service->room.open_max || find_spare(service) != NULL;
 }
 
+uint64_t room_next_ms(const struct service *service)
+{
+	const struct room *room = &service->room;
+
+	if (service->is_draining)
+		return UINT64_MAX;
+	if (service->now_ms < room->accept_again_ms)
+		return room->accept_again_ms;
+	if (service->open_count < room->open_max || room_wants_clients(service))
+		return UINT64_MAX;
+	LIST_EACH (&service->timers[TIMER_IDLE], link) {
+		const struct conn *conn = LIST_ENTRY(link, struct conn, timer.link);
+
+		if (!is_spare(service, conn))
+			return conn->idle_since_ms + service->timer_ms[TIMER_LAST_CHANCE] + 1;
+	}
+	return UINT64_MAX;
+}
+
+void room_note_idle(const struct service *service)
+{
+	const struct list *idle = &service->timers[TIMER_IDLE];
+
+	if (UNLIKELY(service->has_stacks && service->open_count >= service->room.open_max && idle->next->next == idle))
+		worker_wake(service->worker);
+}
+
 /* False: there were none to close. */
 static bool close_idle(struct service *service, size_t most)
 {

@@ -28,6 +28,10 @@ void room_init(struct room *room, size_t open_max);
 bool room_is_left(const struct service *service);
 /* One more may be let in, perhaps in the place of an idle one. */
 bool room_wants_clients(const struct service *service);
+/* When room_wants_clients() may become true by waiting alone; UINT64_MAX: it does not. */
+uint64_t room_next_ms(const struct service *service);
+/* A connection has become idle: who looks after deadlines in another thread may wait for a later one. */
+void room_note_idle(const struct service *service);
 /*
  * conn_accept(); without a free descriptor in the place of idle connections, and when there are none accepting rests. 0, -EAGAIN when
  * nobody waits, another -errno. May log, which may let other threads run; not while the new connection is in hand.

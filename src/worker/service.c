@@ -221,10 +221,8 @@ static struct timer *get_first(const struct service *service, size_t kind)
 
 int service_next_ms(const struct service *service, int limit_ms)
 {
-	uint64_t deadline_ms = service->now_ms + (uint64_t)limit_ms;
+	uint64_t deadline_ms = MIN(service->now_ms + (uint64_t)limit_ms, room_next_ms(service));
 
-	if (service->room.accept_again_ms > service->now_ms)
-		deadline_ms = MIN(deadline_ms, service->room.accept_again_ms);
 	for (size_t kind = 0; kind < TIMER_MAX; kind++) {
 		const struct timer *first = get_first(service, kind);
 

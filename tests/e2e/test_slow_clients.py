@@ -67,6 +67,22 @@ def test_at_the_limit_the_oldest_idle_connection_makes_room(start, worker_class)
 
 @quick
 @pytest.mark.parametrize("worker_class", CLASSES)
+def test_at_the_limit_nobody_waits_longer_than_a_client_is_spared(start, worker_class):
+    server = start(worker_class, "--worker-connections", "2", "--keep-alive", "600")
+    with contextlib.ExitStack() as stack:
+        busy = stack.enter_context(server.raw())
+        busy.send(HEAD)
+        assert stack.enter_context(server.raw()).request().text == "ok"
+        for _ in range(4):
+            late = stack.enter_context(server.raw())
+            began = time.monotonic()
+            assert late.request().text == "ok"
+            # A quarter of a second after the last answer; the next look at everything may be a second away.
+            assert time.monotonic() - began < 0.5 + 0.1 * SLOW
+
+
+@quick
+@pytest.mark.parametrize("worker_class", CLASSES)
 def test_at_the_limit_nobody_who_is_sending_makes_room(start, worker_class):
     server = start(worker_class, "--worker-connections", "2", "--keep-alive", "600")
     with server.raw() as first, server.raw() as second:
