@@ -20,16 +20,19 @@ import time
 
 BIG = bytes(8 << 20)
 
+with open("big", "wb") as file:
+    file.write(BIG)
+
 def app(environ, start_response):
     path = environ["PATH_INFO"]
-    body = BIG if path != "/" else b"ok"
+    body = b"ok" if path in ("/", "/part") else BIG
     write = start_response("200 OK", [("Content-Length", str(len(body)))])
     if path == "/file":
-        with open("big", "wb") as file:
-            file.write(BIG)
         return environ["wsgi.file_wrapper"](open("big", "rb"))
     if path == "/pieces":
         return (body[at:at + 4096] for at in range(0, len(body), 4096))
+    if path == "/part":
+        environ["wsgi.input"].read(60000)
     if path == "/sleep":
         open("asleep", "w").close()
         time.sleep(3)
@@ -236,6 +239,38 @@ def test_who_never_stops_sending_is_late_all_the_same(start, worker_class):
             while time.monotonic() < began + 2 + 4 * SLOW:
                 client.send("a")
         assert time.monotonic() > began + 1
+
+
+@pytest.mark.parametrize("worker_class", CLASSES)
+def test_the_rest_of_a_body_is_waited_for_once(start, worker_class):
+    """The application has left it: five seconds in all, however it dribbles; who sends it within them may go on."""
+    server = start(worker_class)
+    head = "POST /part HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n"
+    with server.raw() as dribbling, server.raw() as quick_one:
+        for client in (dribbling, quick_one):
+            client.send(head + "a" * 70000)
+            assert client.read_response().text == "ok"
+        quick_one.send("a" * 30000)
+        assert quick_one.request().text == "ok"
+        slow = Slow(dribbling, send_some(1))
+        (lived,) = run_until_all_ended({"": slow}, [], 5 + 4 * SLOW).values()
+        assert lived is not None and lived > 4
+
+
+@pytest.mark.parametrize("worker_class", CLASSES)
+def test_a_handshake_is_waited_for_once(start, worker_class):
+    server = start(worker_class, *certs.tls_args())
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        certs.authority().client_context().wrap_bio(incoming, outgoing, server_hostname="localhost").do_handshake()
+    hello = outgoing.read()
+    with server.raw() as silent, server.raw() as dribbling:
+        for client in (silent, dribbling):
+            client.send(hello[:50])
+        rest = iter(hello[50:])
+        ends = {"silent": Slow(silent), "dribbling": Slow(dribbling, lambda client: client.send(bytes([next(rest)])))}
+        lived = run_until_all_ended(ends, [], 15 + 5 * SLOW)
+        assert {name: seconds is not None and seconds > 14 for name, seconds in lived.items()} == dict.fromkeys(ends, True)
 
 
 @quick
