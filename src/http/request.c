@@ -11,6 +11,7 @@
 #include "http/http_internal.h"
 
 #define FIRST_FIELDS (32)
+#define KEPT_FIELDS  (64) /* more than browsers and proxies send together */
 
 void http_request_init(struct http_request *request)
 {
@@ -22,6 +23,12 @@ void http_request_reset(struct http_request *request)
 	struct http_field *fields = request->fields;
 	size_t cap = request->field_cap;
 
+	/* An idle connection shall not hold for long what one request of it needed. */
+	if (UNLIKELY(cap > KEPT_FIELDS)) {
+		free(fields);
+		fields = NULL;
+		cap = 0;
+	}
 	*request = (struct http_request){ .fields = fields, .field_cap = cap };
 }
 

@@ -135,6 +135,31 @@ Test(http_parse, knows_fields_in_any_case)
 	free(data);
 }
 
+Test(http_parse, keeps_no_array_that_only_one_request_needed)
+{
+	struct http_policy policy = default_policy();
+	struct http_request request;
+	struct buf text = BUF_EMPTY;
+	char *data;
+
+	http_request_init(&request);
+	buf_add_text(&text, "GET / HTTP/1.1\r\nHost: a\r\n");
+	for (int i = 0; i < 70; i++)
+		buf_add_text(&text, "A: b\r\n");
+	buf_add_text(&text, "\r\n");
+	buf_add(&text, "", 1);
+	cr_assert_eq(parse(&request, &policy, text.data, &data), HTTP_DONE);
+	cr_assert_eq(request.field_count, 71);
+	http_request_reset(&request);
+	cr_assert_null(request.fields);
+	free(data);
+	cr_assert_eq(parse(&request, &policy, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", &data), HTTP_DONE);
+	cr_assert_eq(request.field_count, 1);
+	http_request_release(&request);
+	buf_release(&text);
+	free(data);
+}
+
 Test(http_parse, is_used_again_for_the_next_request)
 {
 	struct http_policy policy = default_policy();
