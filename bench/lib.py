@@ -76,14 +76,21 @@ def memory_cgroup(limit_bytes):
 class Server:
     """A gunwale in `folder` whose workers all serve; stopped at the end of the with block."""
 
-    def __init__(self, build, folder, arguments, workers, is_unix=False, cgroup=None):
+    def __init__(self, build, folder, arguments, workers, is_unix=False, cgroup=None, pin=None):
         self.build, self.folder, self.workers = build, folder, workers
         self.log_file = folder / "log"
         self.log_file.write_text("")
         self.control = folder / "control"
         command = [build / "gunwale", "-w", str(workers), "--error-logfile", "log", "--control-socket", "control",
                    "-b", "unix:socket" if is_unix else "127.0.0.1:0", *arguments, "app:app"]
-        self.process = subprocess.Popen(command, cwd=folder, preexec_fn=cgroup.enter if cgroup else None)
+
+        def enter():
+            if cgroup:
+                cgroup.enter()
+            if pin:
+                os.sched_setaffinity(0, pin)
+
+        self.process = subprocess.Popen(command, cwd=folder, preexec_fn=enter)
         self.pid = self.process.pid
 
     def __enter__(self):

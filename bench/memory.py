@@ -4,7 +4,8 @@
     bench/run memory [--rounds N] [--requests N] [--workers N]
 
 The proportional set size (PSS) of the whole tree of processes, master and template included, of gunwale and gunicorn, both with
-and without --preload, and of gunwale that also asks itself before the fork, in interleaved rounds. Ends with 1 when a goal is missed.
+and without --preload, and of both when the application has also been asked before the fork, in interleaved rounds. Ends with 1 when
+gunwale misses a goal with all that it has.
 """
 
 import argparse
@@ -34,6 +35,7 @@ VARIANTS = {
     "gunwale --preload --warmup-path /": ("gunwale-sync", ("--preload", "--warmup-path", "/")),
     "gunicorn": ("gunicorn-sync", ()),
     "gunicorn --preload": ("gunicorn-sync", ("--preload",)),
+    "gunicorn --preload, warmed up by a hook": ("gunicorn-sync", ("--preload", "-c", str(peers.APPS / "warm.conf.py"))),
 }
 OURS = "gunwale --preload --warmup-path /"
 GOALS = (
@@ -119,7 +121,7 @@ def main():
     for ours, theirs, limit in GOALS:
         ratio = statistics.median(mine["pss"] / other["pss"] for mine, other in zip(found[ours], found[theirs], strict=True))
         lib.row(f"{ours} at most {limit} × {theirs}", f"{ratio:.2f}", goals.told(ratio <= limit, ratio / limit))
-        is_held = is_held and ratio <= limit
+        is_held = is_held and (ratio <= limit or ours != OURS)
     raise SystemExit(0 if is_held else 1)
 
 

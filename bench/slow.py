@@ -5,8 +5,10 @@
     bench/slow.py BUILD [--classes sync,gthread,gevent] [--workers 1,2] [--attacks idle,heads,...] [--rounds N] [--seconds N]
                   [--slow N] [--idle N]
 
-BUILD is a build folder with gunwale; VIRTUAL_ENV names where gevent is. The normal client asks so many times a second (--rate) on a kept connection, in quiet and
-loaded rounds by turns on one running server; each figure is a median of the rounds. The attacks:
+BUILD is a build folder with gunwale; VIRTUAL_ENV names where gevent is. The normal client asks --rate times a second on a kept
+connection, in quiet and loaded rounds by turns on one running server; each figure is a median of the rounds. The server has the
+first processor for itself; the clients share the second one, where the normal one comes first (SCHED_FIFO), so that what it
+notices is the server and not the slow clients' own work. The attacks:
 
     idle       kept-alive connections after one request each
     heads      a byte of a head each second
@@ -16,13 +18,13 @@ loaded rounds by turns on one running server; each figure is a median of the rou
     file       ... from a file
     shakes     TCP connected, half of a TLS ClientHello sent, over TLS
 
-"Still there" is the share of slow connections that stood at the end of their last round, "workers' memory" the growth of the PSS of
-all workers for each of them in the first round: later ones use the same memory again. Root, to raise the limit of open files. Prints a Markdown table.
+"Still there" is the share of slow connections that stood at the end of their last round, "workers' memory" the growth of the PSS
+of all workers for each of them in the first round: later ones use the same memory again. Root, for open files and priorities.
+Prints a Markdown table.
 """
 
 import argparse
 import gc
-import http.client
 import multiprocessing
 import os
 import pathlib
@@ -57,6 +59,8 @@ def app(environ, start_response):
 HEAD = b"GET / HTTP/1.1\r\nHost: slow\r\nX-Slow: "
 BODY = b"POST / HTTP/1.1\r\nHost: slow\r\nContent-Length: 100000\r\n\r\n"
 READ_BYTES = 1024
+REQUEST = b"GET / HTTP/1.1\r\nHost: normal\r\n\r\n"
+SERVER, CLIENTS = {0}, {1}  # processors
 
 
 def half_client_hello():
@@ -119,6 +123,7 @@ def act(attack, client):
 
 def run_slow(attack, address, count, pipe):
     """The process of the slow clients: each acts once a second, spread evenly, until the pipe has something."""
+    os.sched_setaffinity(0, CLIENTS)
     opening = first_bytes(attack)
     clients = [open_one(attack, address, opening, number) for number in range(count)]
     pipe.send(None)
@@ -137,31 +142,40 @@ def run_slow(attack, address, count, pipe):
         client.close()
 
 
+def connect_normal(address, is_tls):
+    made = socket.create_connection(address, 30)
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return ssl._create_unverified_context().wrap_socket(made) if is_tls else made
+
+
+def ask_once(connection):
+    """False: no whole answer."""
+    try:
+        connection.sendall(REQUEST)
+        answer = connection.recv(4096)
+        while answer and not answer.endswith(b"\r\n\r\nhello"):
+            more = connection.recv(4096)
+            answer = answer + more if more else b""
+        return answer.startswith(b"HTTP/1.1 200 ")
+    except OSError:
+        return False
+
+
 def run_normal(address, is_tls, rate, seconds, pipe):
     """The process of the normal client: milliseconds from when a request was due to the end of its answer."""
-    def connect():
-        if is_tls:
-            made = http.client.HTTPSConnection(*address, timeout=30, context=ssl._create_unverified_context())
-        else:
-            made = http.client.HTTPConnection(*address, timeout=30)
-        made.connect()
-        made.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return made
-
+    os.sched_setaffinity(0, CLIENTS)
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     gc.disable()
     times, failed = [], 0
-    connection = connect()
+    connection = connect_normal(address, is_tls)
     began = time.monotonic()
     for number in range(int(rate * seconds)):
         due = began + number / rate
         time.sleep(max(0, due - time.monotonic()))
-        try:
-            connection.request("GET", "/")
-            assert connection.getresponse().read() == b"hello"
-        except (OSError, http.client.HTTPException, AssertionError):
+        if not ask_once(connection):
             failed += 1
             connection.close()
-            connection = connect()
+            connection = connect_normal(address, is_tls)
         times.append((time.monotonic() - due) * 1000)
     pipe.send((times, failed))
 
@@ -227,9 +241,9 @@ def main():
     parser.add_argument("--workers", default="1,2")
     parser.add_argument("--attacks", default=",".join(ATTACKS))
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=5)
-    parser.add_argument("--settle", type=float, default=2, help="seconds from the last slow client's connecting to measuring")
-    parser.add_argument("--rate", type=int, default=200, help="requests per second of the normal client")
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--settle", type=float, default=1.5, help="seconds from the last slow client's connecting to measuring")
+    parser.add_argument("--rate", type=int, default=500, help="requests per second of the normal client")
     parser.add_argument("--slow", type=int, default=1000, help="slow clients")
     parser.add_argument("--idle", type=int, default=10000, help="idle connections")
     arguments = parser.parse_args()
@@ -247,7 +261,7 @@ def main():
                     options = ["-k", worker_class, "--worker-connections", str(2 * arguments.idle), "--keep-alive", "600",
                                "--backlog", "4096", *(["--threads", "4"] if worker_class == "gthread" else []),
                                *(lib.TLS if is_tls else [])]
-                    with lib.Server(arguments.build, folder, options, workers) as server:
+                    with lib.Server(arguments.build, folder, options, workers, pin=SERVER) as server:
                         quiet, loaded, failed, memory, busy, there = measure(server, attack, is_tls, arguments)
                     middle = [statistics.median(column) for rows in (quiet, loaded) for column in list(zip(*rows))[:2]]
                     lib.row(worker_class, workers, attack, f"{middle[0]:.2f}", f"{middle[2]:.2f}", f"{middle[1]:.2f}",

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The application of bench/memory.py: Flask, SQLAlchemy (SQLite, in the file that SHOP_DATABASE names) and requests, as in a small shop."""
+"""The application of bench/memory.py: Flask, SQLAlchemy and requests, as in a small shop.
+
+The environment's SHOP_DATABASE names the file of its SQLite database; bench/memory.py sets it, and fills the file with stock().
+"""
 
 import itertools
 import os
