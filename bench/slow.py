@@ -257,6 +257,9 @@ def main():
         for worker_class in arguments.classes.split(","):
             for workers in map(int, arguments.workers.split(",")):
                 for attack in arguments.attacks.split(","):
+                    if (worker_class, attack) == ("gthread", "generator"):
+                        lib.row(worker_class, workers, attack, "not measured: such a reader holds a thread (docs/limits.md)")
+                        continue
                     is_tls = attack == "shakes"
                     options = ["-k", worker_class, "--worker-connections", str(2 * arguments.idle), "--keep-alive", "600",
                                "--backlog", "4096", *(["--threads", "4"] if worker_class == "gthread" else []),

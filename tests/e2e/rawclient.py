@@ -4,7 +4,9 @@
 Used by the tests instead of a library so that nothing is repaired on the way.
 """
 
+import contextlib
 import os
+import random
 import socket
 import ssl
 import time
@@ -203,10 +205,15 @@ class RawClient:
 
 
 def free_port():
-    """A port that nobody listens on; for the few tests that need to know it before the server starts."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """
+    A port that nobody listens on; for the few tests that need to know it before the server starts. Below those that the kernel
+    gives by itself: another test's client would soon have it.
+    """
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
 
 
 def can_connect(address):
