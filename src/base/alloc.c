@@ -57,7 +57,7 @@ void *xrealloc(void *old, size_t size_bytes)
 {
 	void *memory = realloc(old, size_bytes != 0 ? size_bytes : 1);
 
-	if (UNLIKELY(memory == NULL) && is_relieved())
+	if (memory == NULL && is_relieved()) /* compilers understand it without a hint only: `old` is there still */
 		memory = realloc(old, size_bytes != 0 ? size_bytes : 1);
 	return or_die(memory);
 }
