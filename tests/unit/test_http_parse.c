@@ -139,14 +139,14 @@ Test(http_parse, keeps_no_array_that_only_one_request_needed)
 {
 	struct http_policy policy = default_policy();
 	struct http_request request;
-	struct buf text = BUF_EMPTY;
+	struct buf text = BUF_NONE;
 	char *data;
 
 	http_request_init(&request);
-	buf_add_text(&text, "GET / HTTP/1.1\r\nHost: a\r\n");
+	buf_add_str(&text, "GET / HTTP/1.1\r\nHost: a\r\n");
 	for (int i = 0; i < 70; i++)
-		buf_add_text(&text, "A: b\r\n");
-	buf_add_text(&text, "\r\n");
+		buf_add_str(&text, "A: b\r\n");
+	buf_add_str(&text, "\r\n");
 	buf_add(&text, "", 1);
 	cr_assert_eq(parse(&request, &policy, text.data, &data), HTTP_DONE);
 	cr_assert_eq(request.field_count, 71);
