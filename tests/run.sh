@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: MIT
 # Installs what is missing, builds, runs every test. Ends non-zero when one fails; the last line is "N passed, N failed".
 #
-#   sh tests/run.sh [quick]       quick: without sanitizers and without the other Pythons
+#   sh tests/run.sh [quick]       quick: without sanitizers, fuzzers and the other Pythons
 #
-# On Debian 12 or 13, as root or with sudo. Environment: PYTHON (default /usr/bin/python3), BUILD_DIR (default build),
-# FUZZ_SECONDS (default 10; 0: none): how long each fuzzer searches. OTHER_PYTHONS (space-separated; default: those found in
-# /usr/bin, /usr/local/bin and pyenv), GUNWALE_SLOW (default 2: how
-# patient the tests are; twice that with sanitizers). Tests marked `slow` are soak tests and those that wait half a minute for
-# something that nothing shortens: they are run by hand, with `tests/e2e/run -m slow`.
+# On Debian 12 or 13, as root or with sudo. Environment:
+#   PYTHON (default /usr/bin/python3), BUILD_DIR (default build)
+#   FUZZ_SECONDS (default 10; 0: none): how long each fuzzer searches
+#   OTHER_PYTHONS (separated by spaces; default: those found in /usr/bin, /usr/local/bin and pyenv)
+#   GUNWALE_SLOW (default 2): how patient the tests are; twice that with sanitizers
+#
+# Tests marked `slow` are soak tests and those that wait half a minute for something that nothing shortens: they are run by hand,
+# with `tests/e2e/run -m slow`.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=tests/lib/packages.sh

@@ -30,6 +30,7 @@ static void check_sent_on(struct message *message, enum message_direction direct
 {
 	struct link ends[2];
 	struct message again;
+	struct buf bytes = BUF_NONE, bytes_again = BUF_NONE;
 	int pair[2];
 
 	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0);
@@ -38,6 +39,10 @@ static void check_sent_on(struct message *message, enum message_direction direct
 	CHECK(link_send(&ends[0], message) == 0 && !link_wants_write(&ends[0]));
 	CHECK(link_receive(&ends[1], direction, &again) == 1);
 	CHECK(again.id == message->id && again.fd_count == message->fd_count);
+	CHECK(message_encode(message, &bytes) == 0 && message_encode(&again, &bytes_again) == 0);
+	CHECK(span_equals(buf_span(&bytes), buf_span(&bytes_again)));
+	buf_release(&bytes);
+	buf_release(&bytes_again);
 	message_release(&again);
 	link_release(&ends[0]);
 	link_release(&ends[1]);
@@ -74,7 +79,7 @@ static void play(const uint8_t *data, size_t size, enum message_direction direct
 		size -= 3 + len;
 		receive_all(&link, direction);
 	}
-	close(pair[1]);
+	CHECK(close(pair[1]) == 0);
 	receive_all(&link, direction);
 	link_release(&link);
 }

@@ -138,7 +138,12 @@ static const char *address_text(const struct proxyproto *header, const struct pr
 
 static void note_proxy(struct play *play, const struct proxyproto *header)
 {
-	static const char *const names[] = { "LOCAL", "UNKNOWN", "TCP4", "TCP6" };
+	static const char *const names[] = {
+		[PROXYPROTO_LOCAL] = "LOCAL",
+		[PROXYPROTO_UNKNOWN] = "UNKNOWN",
+		[PROXYPROTO_TCP4] = "TCP4",
+		[PROXYPROTO_TCP6] = "TCP6",
+	};
 	char source[INET6_ADDRSTRLEN], destination[INET6_ADDRSTRLEN];
 	struct play_proxy_facts facts = { .family = names[header->family] };
 

@@ -144,7 +144,12 @@ static void set_policy(const json_t *json, struct http_policy *policy)
 
 static enum proxyproto_mode get_proxy_mode(const json_t *policy)
 {
-	static const char *const words[] = { "off", "auto", "v1", "v2" };
+	static const char *const words[] = {
+		[PROXYPROTO_OFF] = "off",
+		[PROXYPROTO_AUTO] = "auto",
+		[PROXYPROTO_V1] = "v1",
+		[PROXYPROTO_V2] = "v2",
+	};
 	const char *word = json_string_value(json_object_get(policy, "proxy_protocol"));
 
 	for (size_t i = 0; word != NULL && i < ARRAY_LEN(words); i++)
@@ -156,7 +161,8 @@ static enum proxyproto_mode get_proxy_mode(const json_t *policy)
 
 /* ---- playing ---- */
 
-struct way {
+/* What the server is told before it reads. */
+struct server_side {
 	const struct http_policy *policy;
 	enum proxyproto_mode proxy_mode;
 };
@@ -175,12 +181,12 @@ static void drop_texts(struct span record, struct buf *into)
 }
 
 /* Feeds data[0, first) and then the rest in steps. */
-static void play_in_pieces(const struct way *way, struct span data, size_t first, size_t step, struct buf *record)
+static void play_in_pieces(const struct server_side *side, struct span data, size_t first, size_t step, struct buf *record)
 {
 	struct play play;
 
-	play_init(&play, way->policy);
-	play.proxy_mode = way->proxy_mode;
+	play_init(&play, side->policy);
+	play.proxy_mode = side->proxy_mode;
 	play_feed(&play, data.at, first);
 	for (size_t at = first; at < data.len; at += step)
 		play_feed(&play, data.at + at, MIN(step, data.len - at));
@@ -189,12 +195,12 @@ static void play_in_pieces(const struct way *way, struct span data, size_t first
 	play_release(&play);
 }
 
-static void expect_split(const struct way *way, struct span data, size_t first, size_t step, struct buf *whole,
+static void expect_split(const struct server_side *side, struct span data, size_t first, size_t step, struct buf *whole,
                          const char *name)
 {
 	struct buf record = BUF_NONE;
 
-	play_in_pieces(way, data, first, step, &record);
+	play_in_pieces(side, data, first, step, &record);
 	/* How many bytes of an unfinished request are unread may depend on nothing either. */
 	cr_expect_str_eq(buf_text(&record), buf_text(whole), "%s: %zu bytes, then steps of %zu: not as in one piece", name,
 	                 first, step);
@@ -206,7 +212,7 @@ static void check_case(const char *name, struct span data, const json_t *want)
 	const json_t *first = json_is_array(want) ? json_array_get(want, 0) : want;
 	const json_t *switches = json_object_get(first, "policy");
 	struct http_policy policy;
-	const struct way way = { .policy = &policy, .proxy_mode = get_proxy_mode(switches) };
+	const struct server_side side = { .policy = &policy, .proxy_mode = get_proxy_mode(switches) };
 	struct buf wanted = BUF_NONE;
 	struct buf whole = BUF_NONE;
 	struct buf outcome = BUF_NONE;
@@ -221,7 +227,7 @@ static void check_case(const char *name, struct span data, const json_t *want)
 		has_leftover = strcmp(json_string_value(json_object_get(one, "outcome")), "more") != 0 ||
 		               json_object_get(one, "leftover") != NULL;
 	}
-	play_in_pieces(&way, data, data.len, 1, &whole);
+	play_in_pieces(&side, data, data.len, 1, &whole);
 	drop_texts(buf_span(&whole), &outcome);
 	if (!has_leftover) {
 		/* "more" alone: how much is left is of no interest. */
@@ -234,9 +240,9 @@ static void check_case(const char *name, struct span data, const json_t *want)
 
 	/* Of long ones every 7th split, and all near the end, where limits are reached. */
 	for (size_t at = 0; at<data.len; at += data.len> LONG_CASE && at + 300 < data.len ? 7 : 1)
-		expect_split(&way, data, at, data.len, &whole, name);
-	expect_split(&way, data, 0, 1, &whole, name);
-	expect_split(&way, data, 0, 7, &whole, name);
+		expect_split(&side, data, at, data.len, &whole, name);
+	expect_split(&side, data, 0, 1, &whole, name);
+	expect_split(&side, data, 0, 7, &whole, name);
 	buf_release(&wanted);
 	buf_release(&whole);
 	buf_release(&outcome);
