@@ -180,16 +180,6 @@ out:
 	return rc;
 }
 
-/* "/path?query", or a URL with a host. */
-static bool is_target(const char *text)
-{
-	size_t scheme = strncmp(text, "http://", 7) == 0 ? 7 : strncmp(text, "https://", 8) == 0 ? 8 : 0;
-
-	if (scheme != 0 && (text[scheme] == '\0' || text[scheme] == '/'))
-		return false;
-	return (scheme != 0 || text[0] == '/') && strpbrk(text, " \t\r\n") == NULL;
-}
-
 static int check_item(const struct parse *parse, struct span text)
 {
 	char *item = span_dup(span_trim(text, BLANKS));
@@ -198,8 +188,10 @@ static int check_item(const struct parse *parse, struct span text)
 	/* gunicorn: config.py validate_list_of_files_or_patterns(); what has no glob character must be there. */
 	if (parse->row->names_files && strpbrk(item, "*?[") == NULL && access(item, F_OK) != 0)
 		rc = err_set(parse->err, -EINVAL, "File %s does not exist.", item);
-	if (parse->row->names_targets && !is_target(item))
-		rc = err_set(parse->err, -EINVAL, "%s must be a path that begins with / or a URL (http://host/path), got %s",
+	if (parse->row->names_targets && !setting_is_target(item))
+		rc = err_set(parse->err, -EINVAL,
+		             "%s must be a path that begins with one / or a URL (http://host:port/path, no user), percent-encoded "
+		             "and without a fragment (#), got %s",
 		             parse->row->name, item);
 	free(item);
 	return rc;

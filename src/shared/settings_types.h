@@ -57,6 +57,9 @@ void setting_add_size(struct buf *into, const struct size_value *size);
 /* What the row takes, for a sentence: "auto, off, a size such as 64M, or a percentage of the memory limit". */
 void setting_add_size_forms(struct buf *into, const struct setting *row);
 
+/* settings_target.c: "/path?query", or a URL with a host. */
+bool setting_is_target(const char *text);
+
 /* Python's repr() of a text. */
 void setting_add_repr(struct buf *into, const char *text);
 

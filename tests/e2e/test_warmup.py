@@ -124,7 +124,11 @@ def test_a_reload_asks_again(server):
     server.wait_status(is_asked_by_the_new_one)
 
 
-def test_a_path_that_is_none_ends_the_start(server):
-    result = server.run(["--warmup-path", "health", "basic:app"])
+@pytest.mark.parametrize("path", ["health", "//a", "/a#b", "http://?x", "http://h:0/", "http://[::1/", "http://user@h/"])
+def test_a_path_that_is_none_ends_the_start(server, path):
+    result = server.run(["--warmup-path", path, "basic:app"])
     assert result.returncode == 1, result
-    assert "warmup_paths must be a path that begins with / or a URL (http://host/path), got health" in result.stderr
+    assert (
+        "Error: warmup_paths must be a path that begins with one / or a URL (http://host:port/path, no user), "
+        f"percent-encoded and without a fragment (#), got {path}\n"
+    ) in result.stderr

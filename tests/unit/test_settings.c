@@ -205,11 +205,11 @@ Test(settings, file_values_that_are_wrong_are_named_with_the_reason)
 		{ "{\"forwarded_allow_ips\": [\"*\"]}",
 		  "Invalid value for forwarded_allow_ips: ['*']\nNot a string: ['*']" },
 		{ "{\"warmup_paths\": [\"/\", \"a\"]}",
-		  "Invalid value for warmup_paths: ['/', 'a']\nwarmup_paths must be a path that begins with / or a URL "
-		  "(http://host/path), got a" },
+		  "Invalid value for warmup_paths: ['/', 'a']\nwarmup_paths must be a path that begins with one / or a URL (http://host:port/path, no "
+		  "user), percent-encoded and without a fragment (#), got a" },
 		{ "{\"warmup_paths\": [\"http:///a\"]}",
-		  "Invalid value for warmup_paths: ['http:///a']\nwarmup_paths must be a path that begins with / or a URL "
-		  "(http://host/path), got http:///a" },
+		  "Invalid value for warmup_paths: ['http:///a']\nwarmup_paths must be a path that begins with one / or a URL (http://host:port/path, no "
+		  "user), percent-encoded and without a fragment (#), got http:///a" },
 		{ "{\"secure_scheme_headers\": null}",
 		  "Invalid value for secure_scheme_headers: None\nValue is not a dictionary: None" },
 	};
@@ -219,6 +219,30 @@ Test(settings, file_values_that_are_wrong_are_named_with_the_reason)
 
 		cr_assert_neq(settings_from_json(&settings, rows[i].json, SOURCE_FILE, &problem), 0, "%s", rows[i].json);
 		cr_assert_str_eq(problem.text, rows[i].text);
+	}
+}
+
+Test(settings, a_warmup_path_is_what_a_client_could_send)
+{
+	static const char *const good[] = {
+		"/", "/a?b=c%20d", "/?x", "/a//b", "http://h", "http://h?x", "https://shop.example:8443/x", "http://127.0.0.1:1/",
+		"http://[::1]", "http://[::1]:65535/a", "http://h/a:b@c",
+	};
+	static const char *const bad[] = {
+		"", "a", "//", "//a", "/a#b", "/a b", "/a\\u0001", "/\\u00e4", "ftp://h/", "HTTP://h/", "http://", "http:///a",
+		"http://?x", "http://#", "http://h#x", "http://user@h/", "http://user:1@h/", "http://h:/", "http://h:0/", "http://h:x/",
+		"http://h:65536/", "http://h:99999999999999999999/", "http://h:-1/", "http://h:1:2/", "http://[::1/", "http://[::1",
+		"http://[]/", "http://[h]/", "http://[::1]x/", "http://[::1]:/", "http://[::1]:0/", "http://::1/", "http://h%41/",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(good) + ARRAY_LEN(bad); i++) {
+		const bool is_good = i < ARRAY_LEN(good);
+		const char *text = is_good ? good[i] : bad[i - ARRAY_LEN(good)];
+		char *json = xasprintf("{\"warmup_paths\": [\"%s\"]}", text);
+		struct err problem = ERR_NONE;
+
+		cr_assert_eq(settings_from_json(&settings, json, SOURCE_FILE, &problem) == 0, is_good, "%s", text);
+		free(json);
 	}
 }
 
