@@ -156,7 +156,7 @@ def load(worker):
     if worker.cfg.get("warmup_paths") and not worker.cfg.get("preload_app"):
         from gunwale import warmup  # only where it is asked for
 
-        warmup.run(worker.wsgi, worker.cfg, worker.log)
+        warmup.run_in_worker(worker)
     worker._is_loading = False
     worker.booted = True
 

@@ -12,6 +12,7 @@
 #include "http/field.h"
 #include "py/errors.h"
 #include "py/filewrapper.h"
+#include "shared/worker_class.h"
 
 /* Keys that every environ has, or that are set one by one. */
 #define KEYS(KEY)                                                                                                           \
@@ -129,6 +130,15 @@ static int fill_base(PyObject *base, const struct environ_options *options)
 		if (i != KEY_REMOTE_PORT && i != KEY_SOCKET)
 			result |= PyDict_SetItem(base, texts.keys[i], texts.empty);
 	return result == 0 ? make_room(base) : -1;
+}
+
+struct environ_options environ_options_from(const struct settings *settings, const char *software)
+{
+	return (struct environ_options){
+		.software = software,
+		.is_multiprocess = settings->workers > 1,
+		.is_multithread = strcmp(worker_class_loop(settings), "sync") != 0,
+	};
 }
 
 int environ_kit_init(struct environ_kit *kit, const struct environ_options *options)

@@ -11,6 +11,7 @@
 #include "base/span.h"
 #include "http/http.h"
 #include "py/py.h"
+#include "shared/settings.h"
 
 /* What every request of a worker shares. */
 struct environ_kit {
@@ -51,6 +52,8 @@ struct environ_facts {
 	bool is_https;
 };
 
+/* As the settings want it: every worker class but sync has threads, or greenlets, side by side. Borrows software. */
+struct environ_options environ_options_from(const struct settings *settings, const char *software);
 /* 0, or -1 with an exception. */
 int environ_kit_init(struct environ_kit *kit, const struct environ_options *options);
 void environ_kit_release(struct environ_kit *kit);

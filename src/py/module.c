@@ -14,6 +14,7 @@
 #include <signal.h>
 
 #include "base/log.h"
+#include "py/warmup.h"
 #include "shared/settings.h"
 
 /* One interpreter per process: this is the module's state, kept out of Python's reach. */
@@ -170,6 +171,26 @@ static PyObject *module_code_broken(PyObject *self ATTR_UNUSED, PyObject *args)
 	Py_RETURN_NONE;
 }
 
+static PyObject *module_environ(PyObject *self ATTR_UNUSED, PyObject *args)
+{
+	const char *software;
+
+	if (!PyArg_ParseTuple(args, "s", &software))
+		return NULL;
+	if (calls.settings == NULL)
+		return PyErr_Format(PyExc_RuntimeError, "no settings yet");
+	return warmup_environ(calls.settings, software);
+}
+
+static PyObject *module_peer(PyObject *self ATTR_UNUSED, PyObject *args)
+{
+	int fd;
+
+	if (!PyArg_ParseTuple(args, "i", &fd))
+		return NULL;
+	return warmup_peer(fd);
+}
+
 /* Takes over value. 0, or -1 with an exception. */
 static int add_value_take(PyObject *module, const char *name, PyObject *value)
 {
@@ -270,6 +291,8 @@ static PyMethodDef methods[] = {
 	{ "last_beat", module_last_beat, METH_NOARGS, NULL },
 	{ "reopen_logs", module_reopen_logs, METH_NOARGS, NULL },
 	{ "last_words", module_last_words, METH_VARARGS, NULL },
+	{ "environ", module_environ, METH_VARARGS, NULL },
+	{ "peer", module_peer, METH_VARARGS, NULL },
 	{ "code_files", module_code_files, METH_VARARGS, NULL },
 	{ "code_broken", module_code_broken, METH_VARARGS, NULL },
 	{ NULL, NULL, 0, NULL },

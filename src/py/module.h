@@ -17,6 +17,7 @@
  *   beat(), last_beat()        the sign of life, seconds of the monotonic clock
  *   reopen_logs()              after logrotate moved the files
  *   last_words(text)           why the worker is dying, for the status page
+ *   environ(software), peer(fd)   see warmup.h
  *   code_files(since_ms, text), code_broken(text)   messages of that name to the master, for --reload
  */
 #ifndef PY_MODULE_H
@@ -24,6 +25,7 @@
 
 #include "base/base.h"
 #include "base/span.h"
+#include "shared/settings.h"
 
 /* What the module asks of the process around it. All run with the GIL held, on any thread. */
 struct module_calls {
@@ -39,6 +41,7 @@ struct module_calls {
 	void (*last_words)(void *context, const char *text);
 	void (*code_files)(void *context, uint64_t since_ms, const char *files);
 	void (*code_broken)(void *context, const char *why);
+	const struct settings *settings; /* outlives the interpreter */
 	void *context;
 };
 

@@ -27,7 +27,6 @@
 #include "py/pyerr.h"
 #include "py/result.h"
 #include "py/start_response.h"
-#include "shared/worker_class.h"
 
 /* gunicorn's gthread gives a silent client five seconds and the keep-alive time on top. */
 #define FRESH_MS 5000
@@ -131,11 +130,7 @@ static int prepare_python(struct service *service, struct err *err)
 {
 	if (boot_names(&service->server_name, &service->software) < 0)
 		return pyerr_to_err(err, -EINVAL);
-	const struct environ_options options = {
-		.software = service->software,
-		.is_multiprocess = service->settings->workers > 1,
-		.is_multithread = strcmp(worker_class_loop(service->settings), "sync") != 0,
-	};
+	const struct environ_options options = environ_options_from(service->settings, service->software);
 
 	if (input_setup() < 0 || start_response_setup() < 0 || early_hints_setup() < 0 || clientsocket_setup() < 0 ||
 	    result_setup() < 0 || filewrapper_setup() < 0 || environ_kit_init(&service->kit, &options) < 0 ||

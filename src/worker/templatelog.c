@@ -55,6 +55,7 @@ int templatelog_open(struct template *self, char **ret_text)
 	const struct module_calls calls = {
 		.write_access = call_write_access,
 		.send_metric = call_send_metric,
+		.settings = &self->settings,
 		.context = self,
 	};
 	const struct log_watch watch = { .note = metrics_note_line, .context = &self->metrics };

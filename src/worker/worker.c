@@ -206,6 +206,7 @@ static void connect_python(struct worker *worker)
 		.code_broken = call_code_broken,
 		.write_access = call_write_access,
 		.send_metric = call_send_metric,
+		.settings = worker->settings,
 		.context = worker,
 	};
 
