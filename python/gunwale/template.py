@@ -211,6 +211,9 @@ def load(purpose):
         _check_application()
         return
     _warn_about_configuration()
+    if _State.cfg.get("warmup_paths"):
+        # Also for workers: those that have dropped their privileges may not be able to read our directory any more.
+        importlib.import_module("gunwale.warmup")
     if _State.cfg.get("preload_app"):
         if _State.cfg.get("reload"):
             reloader.preload(_State.server.app)

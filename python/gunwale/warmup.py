@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 import _gunwale
 
-from gunwale import compat
+from gunwale import compat, ending
 
 ROUNDS = 10  # from the eighth call on CPython 3.11 and later specialise a function, which writes into it
 PATH_SECONDS = 2.0  # after these a path is not asked again, and a body not read on
@@ -58,29 +58,33 @@ class _Answer:
             raise _Enough
 
 
-def run(app, cfg, log, is_wanted=lambda: True):
+def run(app, cfg, log, is_alive=lambda: True):
     """Asks for each path. What goes wrong is a warning: the application serves as it would without."""
     begun = time.monotonic()
     pid = os.getpid()
     count = 0
+
+    def goes_on():
+        """Neither told to leave, where the application may have caught SystemExit, nor a copy that it forked."""
+        return is_alive() and os.getpid() == pid
+
     for target in cfg.get("warmup_paths") or ():
-        if not is_wanted():  # the application caught the SystemExit of a signal's handler
+        if not goes_on():
             break
         log.info("Warming up %s", target)
         try:
             for _ in _ask_often(app, target):
                 count += 1
-                if not is_wanted():
+                if not goes_on():
                     break
         except _BadAnswer as answer:
             log.warning("Warm-up of %s: %s", target, answer)
         except BaseException:
-            # SystemExit, and what gevent throws, are the application's business as well, unless a signal's handler raised in it,
-            # or this is a copy that it forked.
-            if not is_wanted() or os.getpid() != pid:
+            # SystemExit, and what gevent throws, are the application's business as well, unless a signal's handler raised it.
+            if not goes_on():
                 raise
             log.warning("Warm-up of %s failed:\n%s", target, traceback.format_exc().rstrip("\n"))
-    if count > 0:
+    if count > 0 and goes_on():
         log.info("Warmed up with %d requests in %.2f s", count, time.monotonic() - begun)
 
 
@@ -92,7 +96,13 @@ def run_in_worker(worker):
 def run_before_fork(app, cfg, log):
     """The same in the template, which must not keep what processes cannot share. No signal raises anything there."""
     before = _connections()
-    run(app, cfg, log)
+    pid = os.getpid()
+    try:
+        run(app, cfg, log)
+    finally:
+        if os.getpid() != pid:  # there is one template; of workers C minds the copies
+            ending.flush()
+            os._exit(0)
     after = _connections()
     left = sorted(peer for link, peer in after.items() if link not in before)
     if left:

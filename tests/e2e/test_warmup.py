@@ -344,3 +344,42 @@ def test_nothing_is_wrong_without_proc(server):
     server.start("blind:app", args=["--preload", *options("/")])
     assert server.get("/").code == 200
     server.wait_log(r"\[INFO\] Warmed up with 10 requests in ")
+
+
+def test_the_module_is_there_before_the_privileges_go(server):
+    server.write(
+        "early.py",
+        """
+        import sys
+        body = str("gunwale.warmup" in sys.modules).encode()
+        def app(environ, start_response):
+            start_response("200 OK", [("Content-Length", str(len(body)))])
+            return [body]
+        """,
+    )
+    server.start("early:app", args=options("/"))
+    assert server.get("/").body == b"True"
+
+
+@pytest.mark.parametrize("end", ["raise SystemExit(3)", "pass"])
+@pytest.mark.parametrize("preload", [["--preload"], []], ids=["template", "worker"])
+def test_a_copy_that_the_application_forks_ends(server, preload, end):
+    server.write(
+        "forking.py",
+        f"""
+        import os
+        def app(environ, start_response):
+            if environ.get("gunwale.warmup"):
+                pid = os.fork()
+                if pid == 0:
+                    {end}
+                else:
+                    os.waitpid(pid, 0)
+            start_response("200 OK", [("Content-Length", "0")])
+            return []
+        """,
+    )
+    server.start("forking:app", args=[*preload, *options("/", "/b")], workers=1)
+    assert server.get("/").code == 200
+    assert server.log_contains(r"Warmed up with 20 requests in ", times=1)
+    assert server.log_contains(r"Warming up ", times=2)
