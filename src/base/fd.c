@@ -52,6 +52,21 @@ int fd_set_nonblock(int fd, bool is_nonblock)
 	return wanted != flags && fcntl(fd, F_SETFL, wanted) < 0 ? -errno : 0;
 }
 
+void fd_make_room(int any, size_t count)
+{
+	struct rlimit limit;
+	int fd;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	count = MIN(count, MIN((size_t)limit.rlim_cur, (size_t)INT32_MAX));
+	if (count == 0)
+		return;
+	fd = fcntl(any, F_DUPFD_CLOEXEC, (int)count - 1);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
 /* What getdents64 writes. */
 struct kernel_dirent {
 	uint64_t inode;

@@ -33,6 +33,11 @@
 #include "worker/privs.h"
 #include "worker/squeeze.h"
 
+enum {
+	OTHER_FDS = 64,
+	FDS_MAX = 16384, /* their table takes 8 bytes each, also of those that are not open */
+};
+
 const struct worker_class worker_classes[] = {
 	{ "sync", sync_run, NULL },
 	{ "gthread", gthread_run, NULL },
@@ -224,6 +229,12 @@ static int open_wake(struct worker *worker, struct err *err)
 	return 0;
 }
 
+/* Those of clients, our own and some of the application's. */
+static size_t count_fds(const struct settings *settings)
+{
+	return MIN((size_t)MAX(settings->worker_connections, 1L) + OTHER_FDS, (size_t)FDS_MAX);
+}
+
 static void begin_line(struct worker *worker)
 {
 	struct board_line *line = worker->line;
@@ -254,6 +265,8 @@ static int boot_basics(struct worker *worker)
 		log_error("%s", err.text);
 		return EXIT_WORKER_BOOT;
 	}
+	/* Now: the agent is the second thread. */
+	fd_make_room(worker->wake_fd, count_fds(worker->settings));
 	privs_offer_to_killer();
 	alloc_set_relief(squeeze_end);
 	worker->chores = chores_new(worker);

@@ -4,6 +4,7 @@
 import contextlib
 import os
 import pathlib
+import re
 import resource
 import time
 
@@ -87,6 +88,15 @@ def test_without_open_files_the_oldest_idle_connections_make_room(start, worker_
         assert clients[-1].request(target="/open").text == "opened"
     assert server.log_contains(CLOSING, times=1)
     assert not server.log_contains(REFUSED)
+
+
+@quick
+@pytest.mark.parametrize("worker_class", CLASSES)
+def test_the_table_of_open_files_is_large_from_the_start(start, worker_class):
+    """With several threads the kernel takes 5 to 25 ms to let it grow, in which the worker stands still."""
+    server = start(worker_class, "--worker-connections", "1000", limit=4096)
+    status = pathlib.Path(f"/proc/{server.workers()[0]}/status").read_text()
+    assert int(re.search(r"^FDSize:\s+(\d+)$", status, re.M).group(1)) > 1000
 
 
 @quick

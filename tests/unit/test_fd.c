@@ -9,6 +9,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -280,4 +281,34 @@ Test(fd, tells_what_a_reader_has_not_taken)
 	cr_assert_eq(fd_queued_bytes(FD_NONE), 0);
 	fd_close(&pair[0]);
 	fd_close(&pair[1]);
+}
+
+/* Of the kernel's table. */
+static long table_size(void)
+{
+	char *text, *line;
+	size_t len;
+	long size;
+
+	cr_assert_eq(fd_read_file("/proc/self/status", 65536, &text, &len), 0);
+	line = strstr(text, "FDSize:");
+	cr_assert_not_null(line);
+	size = strtol(line + strlen("FDSize:"), NULL, 10);
+	free(text);
+	return size;
+}
+
+Test(fd, makes_room_for_many_and_leaves_none_open)
+{
+	const struct rlimit few = { 3000, 3000 };
+
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	cr_assert_lt(table_size(), 1000);
+	fd_make_room(STDERR_FILENO, 1000);
+	cr_assert_geq(table_size(), 1000);
+	fd_make_room(STDERR_FILENO, 1000000); /* as far as the limit goes */
+	cr_assert_geq(table_size(), 3000);
+	cr_assert_not(is_open(999));
+	cr_assert_not(is_open(2999));
+	fd_make_room(-1, 10); /* no harm */
 }

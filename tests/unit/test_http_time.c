@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "http/http.h"
+#include "http/proxyproto.h"
 
 enum {
 	TRIES = 5,
@@ -178,4 +179,26 @@ Test(http_time, of_a_body_is_linear)
 		expect_linear(read_body, &bodies[i], 1000);
 		expect_linear(read_body, &bodies[i], SIZE_MAX / 2);
 	}
+}
+
+/* It is asked with all bytes from the first on each time, but looks at a few only, and there is a longest header. */
+Test(http_time, of_a_proxy_header_is_bounded)
+{
+	static const char v2[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\x0f\xf0\x7f\0\0\x01\x7f\0\0\x01\x10\0\0\x50";
+	char header[PROXYPROTO_MAX];
+	struct proxyproto found;
+	double best = 1e9;
+
+	alarm(120);
+	for (size_t at = 0; at < sizeof(header); at++)
+		header[at] = at < sizeof(v2) - 1 ? v2[at] : (char)(at % 3 == 0); /* empty TLVs of type 0 and 1 */
+	for (int i = 0; i < TRIES; i++) {
+		const double began = processor_seconds();
+
+		for (size_t have = 1; have < sizeof(header); have++)
+			cr_assert_eq(proxyproto_parse(PROXYPROTO_AUTO, header, have, &found), PROXYPROTO_MORE, "after %zu", have);
+		best = MIN(best, processor_seconds() - began);
+	}
+	cr_assert_eq(proxyproto_parse(PROXYPROTO_AUTO, header, sizeof(header), &found), PROXYPROTO_DONE);
+	cr_expect_lt(best, 0.01, "%g ms for a header byte by byte", best * 1e3);
 }
