@@ -79,8 +79,8 @@ class Runner(gevent.Greenlet):
 class Crew:
     """The greenlets of one worker, and what the hub watches for them."""
 
-    def __init__(self, woken, look, has_turns, turn, poller_fd, wake_fd):
-        self.woken, self.look, self.has_turns, self.turn = woken, look, has_turns, turn
+    def __init__(self, woken, fired, look, has_turns, turn, poller_fd, wake_fd):
+        self.woken, self.fired, self.look, self.has_turns, self.turn = woken, fired, look, has_turns, turn
         self.hub = gevent.get_hub()
         self.idle = []
         self.is_serving = False  # serve() is at work below whoever runs now
@@ -98,7 +98,7 @@ class Crew:
         life.defer = gevent.spawn
         self.watchers[0].start(self.serve)
         self.watchers[1].start(self._take_signal)
-        self.timer.start(self.serve)
+        self.timer.start(self._take_time)
         try:
             self.end.get()
         finally:
@@ -118,6 +118,10 @@ class Crew:
 
     def _take_signal(self):
         self.woken()
+        self.serve()
+
+    def _take_time(self):
+        self.fired()
         self.serve()
 
     def serve(self):
@@ -155,7 +159,7 @@ class Crew:
         self.timer.stop()
         self.timer.close()
         self.timer = self.hub.loop.timer(wait_ms / 1000)
-        self.timer.start(self.serve)
+        self.timer.start(self._take_time)
 
     def _count_parked_references(self):
         """How often one is known that is parked and is nobody else's, looked at as in serve()."""

@@ -25,7 +25,7 @@ struct crew {
 	struct service *service;
 	PyObject *object;     /* geventloop.Crew */
 	uint64_t until_ms;    /* no new turns in this round */
-	uint64_t timer_at_ms; /* the hub's timer fires */
+	uint64_t timer_at_ms; /* the hub's timer fires; 0: it has */
 	bool has_due;         /* a deadline is over: what then happens may run code of the application */
 	bool is_over;
 	bool has_failed;
@@ -73,6 +73,13 @@ static void take_order(struct crew *crew)
 static PyObject *woken(PyObject *self, PyObject *unused ATTR_UNUSED)
 {
 	worker_woken(get_crew(self)->service->worker);
+	Py_RETURN_NONE;
+}
+
+/* fired(): the timer has, perhaps a moment before our clock says so; look() comes next. */
+static PyObject *fired(PyObject *self, PyObject *unused ATTR_UNUSED)
+{
+	get_crew(self)->timer_at_ms = 0;
 	Py_RETURN_NONE;
 }
 
@@ -138,6 +145,7 @@ static PyObject *turn(PyObject *self, PyObject *unused ATTR_UNUSED)
 
 static PyMethodDef methods[] = {
 	{ "woken", woken, METH_NOARGS, NULL },
+	{ "fired", fired, METH_NOARGS, NULL },
 	{ "look", look, METH_NOARGS, NULL },
 	{ "has_turns", (PyCFunction)(void (*)(void))has_turns, METH_FASTCALL, NULL },
 	{ "turn", turn, METH_NOARGS, NULL },
@@ -167,8 +175,8 @@ static int open_crew(struct crew *crew)
 	for (size_t i = 0; capsule != NULL && i < ARRAY_LEN(methods); i++)
 		functions[i] = PyCFunction_New(&methods[i], capsule);
 	if (module != NULL && functions[ARRAY_LEN(methods) - 1] != NULL)
-		crew->object = PyObject_CallMethod(module, "Crew", "OOOOii", functions[0], functions[1], functions[2],
-		                                   functions[3], crew->service->poller.fd, worker->wake_fd);
+		crew->object = PyObject_CallMethod(module, "Crew", "OOOOOii", functions[0], functions[1], functions[2], functions[3],
+		                                   functions[4], crew->service->poller.fd, worker->wake_fd);
 	if (crew->object != NULL)
 		wait = PyObject_GetAttrString(crew->object, "wait");
 	if (wait != NULL) {

@@ -3,7 +3,9 @@
 
 import http.server
 import os
+import random
 import threading
+import time
 
 import pytest
 from classes import class_arguments
@@ -242,13 +244,52 @@ def test_worker_connections_is_a_bound(start):
         client.close()
 
 
+WATCHED = """
+from gunwale import geventloop
+
+lost = []
+serve = geventloop.Crew.serve
+
+def watched(self):
+    serve(self)
+    if not self.timer.active:
+        lost.append(1)
+
+geventloop.Crew.serve = watched
+
+def app(environ, start_response):
+    body = str(len(lost)).encode()
+    start_response("200 OK", [("Content-Length", str(len(body)))])
+    return [body]
+"""
+
+
+@quick
+def test_no_deadline_is_lost(server, start):
+    """The hub's clock is a little behind ours: its timers may fire a moment before the deadlines they were set for."""
+    server.write("watched.py", WATCHED)
+    start("watched:app", workers=1, args=["--keep-alive", "1"])
+    clients = []
+    until = time.monotonic() + 8
+    while time.monotonic() < until:
+        client = server.raw(timeout=20)
+        clients.append(client)
+        assert client.request("GET", "/").code == 200
+        time.sleep(random.random() / 100)
+        if len(clients) > 400:
+            clients.pop(0).close()
+    for client in clients:
+        client.close()
+    assert server.get("/").text == "0"
+
+
 @quick
 def test_term_lets_requests_finish_and_leaves_the_background(start):
     server = start()
     server.get("/background")
     with server.raw(timeout=60) as waiting, server.raw() as idle:
         assert idle.request("GET", "/").code == 200
-        waiting.send_request("GET", "/sleep?s=1")
+        waiting.send_request("GET", "/sleep?s=3")
         server.wait_status(lambda status: status["workers"][0]["requests_active"] == 1)
         server.signal("TERM")
         assert waiting.read_response().code == 200
