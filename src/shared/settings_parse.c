@@ -278,8 +278,9 @@ static int parse_words(const struct parse *parse)
 		struct span rest = span_trim(span_from_str(input->text), BLANKS), piece;
 
 		while (span_split(&rest, ',', &piece)) {
-			if (piece.len > 0)
-				strlist_add_span(&words, span_trim(piece, BLANKS));
+			piece = span_trim(piece, BLANKS);
+			if (piece.len > 0) /* one of blanks is an empty word for gunicorn, which names nothing either */
+				strlist_add_span(&words, piece);
 		}
 	}
 	/* gunicorn: validate_http_protocols(): nothing means the first. */

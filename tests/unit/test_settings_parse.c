@@ -178,6 +178,7 @@ Test(settings_parse, words)
 {
 	static const struct row rows[] = {
 		{ S_forwarder_headers, "A, B,,", "['A', 'B']" },
+		{ S_forwarder_headers, "A, ,B, ", "['A', 'B']" },
 		{ S_http_protocols, "h1,h2", "['h1', 'h2']" },
 		{ S_http_protocols, "", "['h1']" },
 		{ S_http_protocols, "h1,h1", NULL },
