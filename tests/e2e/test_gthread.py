@@ -130,7 +130,7 @@ def test_term_lets_requests_finish(start, server):
     start(threads=2)
     with server.raw(timeout=60) as waiting, server.raw() as idle:
         assert idle.request("GET", "/").code == 200
-        waiting.send(b"GET /sleep?seconds=1 HTTP/1.1\r\nHost: h\r\n\r\n")
+        waiting.send(b"GET /sleep?seconds=3 HTTP/1.1\r\nHost: h\r\n\r\n")
         server.wait_status(lambda status: status["workers"][0]["requests_active"] == 1)
         server.signal("TERM")
         assert waiting.read_response().code == 200
