@@ -87,16 +87,6 @@ static int prepare_texts(void)
 	return is_whole ? 0 : -1;
 }
 
-static int put_take(PyObject *dict, const char *key, PyObject *value_take)
-{
-	int result = -1;
-
-	if (value_take != NULL)
-		result = PyDict_SetItemString(dict, key, value_take);
-	Py_XDECREF(value_take);
-	return result;
-}
-
 /*
  * A copied dict keeps the room of the original. Four keys more than the base needs, set and deleted, bring it to the size
  * that holds a browser's headers without growing.
@@ -118,14 +108,14 @@ static int fill_base(PyObject *base, const struct environ_options *options)
 	int result = 0;
 
 	/* In the order in which they are read when somebody prints an environ. */
-	result |= put_take(base, "wsgi.version", Py_BuildValue("(ii)", 1, 0));
-	result |= put_take(base, "wsgi.errors", errors_new());
-	result |= put_take(base, "wsgi.multithread", PyBool_FromLong(options->is_multithread));
-	result |= put_take(base, "wsgi.multiprocess", PyBool_FromLong(options->is_multiprocess));
-	result |= put_take(base, "wsgi.run_once", PyBool_FromLong(0));
+	result |= py_dict_put_take(base, "wsgi.version", Py_BuildValue("(ii)", 1, 0));
+	result |= py_dict_put_take(base, "wsgi.errors", errors_new());
+	result |= py_dict_put_take(base, "wsgi.multithread", PyBool_FromLong(options->is_multithread));
+	result |= py_dict_put_take(base, "wsgi.multiprocess", PyBool_FromLong(options->is_multiprocess));
+	result |= py_dict_put_take(base, "wsgi.run_once", PyBool_FromLong(0));
 	result |= PyDict_SetItemString(base, "wsgi.file_wrapper", filewrapper_class());
-	result |= put_take(base, "wsgi.input_terminated", PyBool_FromLong(1));
-	result |= put_take(base, "SERVER_SOFTWARE", PyUnicode_FromString(options->software));
+	result |= py_dict_put_take(base, "wsgi.input_terminated", PyBool_FromLong(1));
+	result |= py_dict_put_take(base, "SERVER_SOFTWARE", PyUnicode_FromString(options->software));
 	for (size_t i = 0; result == 0 && i < KEY_MAX; i++)
 		if (i != KEY_REMOTE_PORT && i != KEY_SOCKET)
 			result |= PyDict_SetItem(base, texts.keys[i], texts.empty);
@@ -238,11 +228,11 @@ static int put_server_from_host(PyObject *dict, const struct environ_facts *fact
 
 static int put_proxy(PyObject *dict, const struct environ_proxy *proxy)
 {
-	int result = put_take(dict, "PROXY_PROTOCOL", PyUnicode_FromString(proxy->protocol));
+	int result = py_dict_put_take(dict, "PROXY_PROTOCOL", PyUnicode_FromString(proxy->protocol));
 
 	if (proxy->address[0] != '\0') {
-		result |= put_take(dict, "PROXY_ADDR", PyUnicode_FromString(proxy->address));
-		result |= put_take(dict, "PROXY_PORT", PyUnicode_FromString(proxy->port));
+		result |= py_dict_put_take(dict, "PROXY_ADDR", PyUnicode_FromString(proxy->address));
+		result |= py_dict_put_take(dict, "PROXY_PORT", PyUnicode_FromString(proxy->port));
 	}
 	return result;
 }

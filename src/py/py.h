@@ -63,6 +63,15 @@ static inline void py_error_put(PyObject *exception_take)
 #endif
 }
 
+/* dict[key] = value_take, which may be NULL with an exception. 0, or -1 with an exception. */
+static inline int py_dict_put_take(PyObject *dict, const char *key, PyObject *value_take)
+{
+	const int result = value_take != NULL ? PyDict_SetItemString(dict, key, value_take) : -1;
+
+	Py_XDECREF(value_take);
+	return result;
+}
+
 /* A str from latin-1 bytes, which is how WSGI carries header text. NULL with an exception. */
 static inline PyObject *py_latin1(struct span text)
 {

@@ -31,14 +31,6 @@ static ssize_t peek_nothing(void *context ATTR_UNUSED, struct span *ret_bytes AT
 /* Never ends and never changes: the application may keep its wsgi.input. Nothing else is called after INPUT_END. */
 static struct input_source no_body = { .read = read_nothing, .peek = peek_nothing, .fd = -1 };
 
-static int put_take(PyObject *dict, const char *key, PyObject *value_take)
-{
-	const int result = value_take != NULL ? PyDict_SetItemString(dict, key, value_take) : -1;
-
-	Py_XDECREF(value_take);
-	return result;
-}
-
 PyObject *warmup_environ(const struct settings *settings, const char *software)
 {
 	const struct environ_options options = environ_options_from(settings, software);
@@ -47,9 +39,9 @@ PyObject *warmup_environ(const struct settings *settings, const char *software)
 
 	if (input_setup() < 0 || early_hints_setup() < 0 || filewrapper_setup() < 0 || environ_kit_init(&kit, &options) < 0)
 		goto out;
-	if (put_take(kit.base, "SCRIPT_NAME", py_latin1(span_from_str(kit.script_name))) < 0 ||
-	    put_take(kit.base, "wsgi.input", input_new(&no_body)) < 0 ||
-	    put_take(kit.base, "wsgi.early_hints", early_hints_new(NULL)) < 0)
+	if (py_dict_put_take(kit.base, "SCRIPT_NAME", py_latin1(span_from_str(kit.script_name))) < 0 ||
+	    py_dict_put_take(kit.base, "wsgi.input", input_new(&no_body)) < 0 ||
+	    py_dict_put_take(kit.base, "wsgi.early_hints", early_hints_new(NULL)) < 0)
 		goto out;
 	dict = py_ref(kit.base);
 out:
