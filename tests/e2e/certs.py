@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Certificates for the TLS tests, made by the openssl command when they are needed."""
 
+import contextlib
 import functools
 import pathlib
 import ssl
@@ -43,6 +44,14 @@ class Authority:
         if name:
             context.load_cert_chain(*self.issue(name))
         return context
+
+
+def client_hello():
+    """The first bytes of a client that begins a handshake."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        authority().client_context().wrap_bio(incoming, outgoing, server_hostname="localhost").do_handshake()
+    return outgoing.read()
 
 
 @functools.lru_cache(maxsize=None)

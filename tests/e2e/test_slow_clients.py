@@ -260,10 +260,7 @@ def test_the_rest_of_a_body_is_waited_for_once(start, worker_class):
 @pytest.mark.parametrize("worker_class", CLASSES)
 def test_a_handshake_is_waited_for_once(start, worker_class):
     server = start(worker_class, *certs.tls_args())
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    with contextlib.suppress(ssl.SSLWantReadError):
-        certs.authority().client_context().wrap_bio(incoming, outgoing, server_hostname="localhost").do_handshake()
-    hello = outgoing.read()
+    hello = certs.client_hello()
     with server.raw() as silent, server.raw() as dribbling:
         for client in (silent, dribbling):
             client.send(hello[:50])
