@@ -17,8 +17,8 @@ int fd_set_cloexec(int fd, bool is_cloexec);
 int fd_set_nonblock(int fd, bool is_nonblock);
 /*
  * Gives the kernel's table of this process room for so many fds, as far as the limit of open files allows; `any` is one that is
- * open. To be called while there is one thread: with more of them the kernel stops whoever opens the 65th, the 257th, the 513th
- * fd until all processors have let go of the old table, 5 to 25 ms. A failure costs nothing else.
+ * open. To be called while there is one thread: with more of them the kernel stops whoever opens one more than
+ * fit (the 65th, then at each doubling) until all processors have let go of the old table, 5 to 24 ms. A failure costs nothing else.
  */
 void fd_make_room(int any, size_t count);
 /* Closes every fd >= lowest. Async-signal-safe. */
