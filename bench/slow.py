@@ -6,9 +6,11 @@
                   [--slow N] [--idle N]
 
 BUILD is a build folder with gunwale; VIRTUAL_ENV names where gevent is. The normal client asks --rate times a second on a kept
-connection, in quiet and loaded rounds by turns on one running server; each figure is a median of the rounds. The server has the
-first processor for itself; the clients share the second one, where the normal one comes first (SCHED_FIFO), so that what it
-notices is the server and not the slow clients' own work. The attacks:
+connection, in quiet and loaded rounds by turns on one running server; each figure is of the answers of all rounds together. The
+server has the first processor for itself; the clients share the second one, where the normal one comes first (SCHED_FIFO), so that
+what it notices is the server and not the slow clients' own work. By turns it also asks a server beside it that nobody attacks:
+what rises there as well comes from the machine (the kernel's timers of all these connections, say) and not from the worker. A
+second in which the hypervisor took more than 10 ms from the processors counts for nothing and is measured again. The attacks:
 
     idle       kept-alive connections after one request each
     heads      a byte of a head each second
@@ -18,9 +20,10 @@ notices is the server and not the slow clients' own work. The attacks:
     file       ... from a file
     shakes     TCP connected, half of a TLS ClientHello sent, over TLS
 
-"Still there" is the share of slow connections that stood at the end of their last round, "workers' memory" the growth of the PSS
-of all workers for each of them in the first round: later ones use the same memory again. Root, for open files and priorities.
-Prints a Markdown table.
+"Beside" is the change of the p99 of the server that nobody attacks, "disturbed" how many seconds were measured again, "still
+there" the share of slow connections that stood at the end of their last round, "workers' memory" the growth of the PSS of all
+workers for each of them in the first round: later ones use the same memory again. Root, for open files and priorities. Prints a
+Markdown table.
 """
 
 import argparse
@@ -61,6 +64,8 @@ BODY = b"POST / HTTP/1.1\r\nHost: slow\r\nContent-Length: 100000\r\n\r\n"
 READ_BYTES = 1024
 REQUEST = b"GET / HTTP/1.1\r\nHost: normal\r\n\r\n"
 SERVER, CLIENTS = {0}, {1}  # processors
+STOLEN_TICKS = 1  # of 10 ms each
+DISTURBED_MAX = 5  # so many times the seconds of a round at most are thrown away
 
 
 def half_client_hello():
@@ -161,23 +166,38 @@ def ask_once(connection):
         return False
 
 
-def run_normal(address, is_tls, rate, seconds, pipe):
-    """The process of the normal client: milliseconds from when a request was due to the end of its answer."""
+def stolen_ticks():
+    """What the hypervisor took from the processors so far."""
+    return int(pathlib.Path("/proc/stat").read_text().split(maxsplit=9)[8])
+
+
+def run_normal(addresses, is_tls, rate, seconds, pipe):
+    """The process of the normal client, which asks each address in turn: for each of them the milliseconds from when a request
+    was due to the end of its answer. Then how many got none, and how many seconds were disturbed."""
     os.sched_setaffinity(0, CLIENTS)
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     gc.disable()
-    times, failed = [], 0
-    connection = connect_normal(address, is_tls)
-    began = time.monotonic()
-    for number in range(int(rate * seconds)):
-        due = began + number / rate
-        time.sleep(max(0, due - time.monotonic()))
-        if not ask_once(connection):
-            failed += 1
-            connection.close()
-            connection = connect_normal(address, is_tls)
-        times.append((time.monotonic() - due) * 1000)
-    pipe.send((times, failed))
+    kept, failed, disturbed = [[] for _ in addresses], 0, 0
+    connections = [connect_normal(address, is_tls) for address in addresses]
+    while len(kept[0]) < rate * seconds and disturbed < DISTURBED_MAX * seconds:
+        times = [[] for _ in addresses]
+        stolen = stolen_ticks()
+        began = time.monotonic()
+        for number in range(rate * len(addresses)):
+            which = number % len(addresses)
+            due = began + number / (rate * len(addresses))
+            time.sleep(max(0, due - time.monotonic()))
+            if not ask_once(connections[which]):
+                failed += 1
+                connections[which].close()
+                connections[which] = connect_normal(addresses[which], is_tls)
+            times[which].append((time.monotonic() - due) * 1000)
+        if stolen_ticks() - stolen > STOLEN_TICKS:
+            disturbed += 1
+            continue
+        for which, more in enumerate(times):
+            kept[which] += more
+    pipe.send((kept, failed, disturbed))
 
 
 def in_process(function, *arguments):
@@ -187,11 +207,23 @@ def in_process(function, *arguments):
     return process, ours
 
 
-def ask(address, is_tls, arguments):
-    process, pipe = in_process(run_normal, address, is_tls, arguments.rate, arguments.seconds)
-    times, failed = pipe.recv()
-    process.join()
-    return lib.percentile(times, 0.5), lib.percentile(times, 0.99), failed
+class Answers:
+    """What the normal client got from the attacked server and from the one beside it, in all rounds of one kind."""
+
+    def __init__(self):
+        self.times, self.failed, self.disturbed = ([], []), 0, 0
+
+    def add(self, addresses, is_tls, arguments):
+        process, pipe = in_process(run_normal, addresses, is_tls, arguments.rate, arguments.seconds)
+        times, failed, disturbed = pipe.recv()
+        process.join()
+        for kept, more in zip(self.times, times):
+            kept += more
+        self.failed += failed
+        self.disturbed += disturbed
+
+    def percentile(self, share, which=0):
+        return lib.percentile(self.times[which], share) if self.times[which] else float("nan")
 
 
 def pss_bytes(pids):
@@ -209,29 +241,36 @@ def processor_seconds(pids):
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def measure(server, attack, is_tls, arguments):
+def address_of(server):
     host, _, port = server.address.rpartition(":")
-    address = (host, int(port))
+    return host, int(port)
+
+
+def measure(server, beside, attack, is_tls, arguments):
+    addresses = [address_of(server), address_of(beside)]
     count = arguments.idle if attack == "idle" else arguments.slow
-    quiet, loaded, failed, memory, busy, there = [], [], 0, [], [], 0
-    ask(address, is_tls, arguments)
+    quiet, loaded, memory, busy, there = Answers(), Answers(), [], [], 0
+    Answers().add(addresses, is_tls, arguments)
     for _ in range(arguments.rounds):
         before = pss_bytes(server.worker_pids())
-        quiet.append(ask(address, is_tls, arguments))
-        process, pipe = in_process(run_slow, attack, address, count)
+        quiet.add(addresses, is_tls, arguments)
+        process, pipe = in_process(run_slow, attack, addresses[0], count)
         pipe.recv()
         time.sleep(arguments.settle)  # connecting them is over, and what was due to them at once is sent
         pids = server.worker_pids()
-        used = processor_seconds(pids)
-        loaded.append(ask(address, is_tls, arguments))
-        busy.append((processor_seconds(pids) - used) / arguments.seconds * 100)
+        used, began = processor_seconds(pids), time.monotonic()
+        loaded.add(addresses, is_tls, arguments)
+        busy.append((processor_seconds(pids) - used) / (time.monotonic() - began) * 100)
         memory.append((pss_bytes(pids) - before) / count / 1024)
         pipe.send(None)
         there = pipe.recv()
         process.join()
-        failed += quiet[-1][2] + loaded[-1][2]
         time.sleep(1)  # for the workers to see them off
-    return quiet, loaded, failed, memory[0], statistics.median(busy), there / count
+    return quiet, loaded, memory[0], statistics.median(busy), there / count
+
+
+def change(before, after):
+    return f"{(after / before - 1) * 100:+.0f} %"
 
 
 def main():
@@ -241,9 +280,9 @@ def main():
     parser.add_argument("--workers", default="1,2")
     parser.add_argument("--attacks", default=",".join(ATTACKS))
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--settle", type=float, default=1.5, help="seconds from the last slow client's connecting to measuring")
-    parser.add_argument("--rate", type=int, default=500, help="requests per second of the normal client")
+    parser.add_argument("--seconds", type=int, default=2, help="of each round's quiet half, and of its loaded half")
+    parser.add_argument("--settle", type=float, default=1, help="seconds from the last slow client's connecting to measuring")
+    parser.add_argument("--rate", type=int, default=500, help="requests per second to each server")
     parser.add_argument("--slow", type=int, default=1000, help="slow clients")
     parser.add_argument("--idle", type=int, default=10000, help="idle connections")
     arguments = parser.parse_args()
@@ -251,8 +290,8 @@ def main():
     files = max(arguments.idle, arguments.slow) + 1024
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, max(files, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
     lib.header("class", "workers", "attack", "p50 quiet ms", "p50 loaded ms", "p99 quiet ms", "p99 loaded ms", "p99 change",
-               "failed", "still there", "workers' memory, kB each", "workers' CPU")
-    with lib.scratch(APP) as folder:
+               "p99 beside", "failed", "disturbed s", "still there", "workers' memory, kB each", "workers' CPU")
+    with lib.scratch(APP) as folder, lib.scratch(APP) as other:
         (folder / "big").write_bytes(bytes(BIG_BYTES))
         for worker_class in arguments.classes.split(","):
             for workers in map(int, arguments.workers.split(",")):
@@ -264,12 +303,13 @@ def main():
                     options = ["-k", worker_class, "--worker-connections", str(2 * arguments.idle), "--keep-alive", "600",
                                "--backlog", "4096", *(["--threads", "4"] if worker_class == "gthread" else []),
                                *(lib.TLS if is_tls else [])]
-                    with lib.Server(arguments.build, folder, options, workers, pin=SERVER) as server:
-                        quiet, loaded, failed, memory, busy, there = measure(server, attack, is_tls, arguments)
-                    middle = [statistics.median(column) for rows in (quiet, loaded) for column in list(zip(*rows))[:2]]
-                    lib.row(worker_class, workers, attack, f"{middle[0]:.2f}", f"{middle[2]:.2f}", f"{middle[1]:.2f}",
-                            f"{middle[3]:.2f}", f"{(middle[3] / middle[1] - 1) * 100:+.0f} %", failed, f"{there:.0%}",
-                            f"{memory:.1f}", f"{busy:.1f} %")
+                    with (lib.Server(arguments.build, folder, options, workers, pin=SERVER) as server,
+                          lib.Server(arguments.build, other, options, workers, pin=SERVER) as beside):
+                        quiet, loaded, memory, busy, there = measure(server, beside, attack, is_tls, arguments)
+                    p99 = [answers.percentile(0.99, which) for which in (0, 1) for answers in (quiet, loaded)]
+                    lib.row(worker_class, workers, attack, f"{quiet.percentile(0.5):.2f}", f"{loaded.percentile(0.5):.2f}",
+                            f"{p99[0]:.2f}", f"{p99[1]:.2f}", change(*p99[:2]), change(*p99[2:]), quiet.failed + loaded.failed,
+                            quiet.disturbed + loaded.disturbed, f"{there:.0%}", f"{memory:.1f}", f"{busy:.1f} %")
 
 
 if __name__ == "__main__":
