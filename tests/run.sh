@@ -175,7 +175,7 @@ if [ "${1:-}" != quick ]; then
 	for other in ${OTHER_PYTHONS-$(other_pythons)}; do
 		version=$("$other" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 		folder=$builds/python$version
-		build "$folder" PYTHON="$other" --enable-dev
+		build "$folder" PYTHON="$other" # as users build it, optimised across files
 		unit "$folder"
 		venv=
 		if need_venv "$folder/venv" "$other" flask gevent requests; then

@@ -456,6 +456,8 @@ int listen_queue(const struct listener *listener, uint32_t *ret_waiting, uint32_
 {
 	struct tcp_info info;
 	socklen_t len = sizeof info;
+
+	*ret_waiting = *ret_limit = 0;
 	memset(&info, 0, sizeof info);
 	if (getsockopt(listener->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
 		return -errno;
