@@ -49,6 +49,11 @@ int result_next(struct result *result, PyObject **ret_item)
 	return 1;
 }
 
+bool result_is_at_most_one(const struct result *result)
+{
+	return result->iterator == NULL && (result->object == NULL || result->index + 1 >= get_count(result));
+}
+
 bool result_is_exhausted(const struct result *result)
 {
 	return result->iterator == NULL && (result->object == NULL || result->index >= get_count(result));

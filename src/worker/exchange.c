@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "py/early_hints.h"
 #include "py/environ.h"
+#include "py/pylog.h"
 #include "py/wait.h"
 #include "worker/batch.h"
 #include "worker/body.h"
@@ -116,15 +117,18 @@ static void finish(struct exchange *exchange)
 {
 	struct conn *conn = exchange->conn;
 	struct service *service = conn->service;
+	uint64_t now_us;
 
 	gather_take_back(exchange);
 	/* A unix socket has no reset: there the end stays a clean one. */
 	if (exchange->is_cut && respond_ends_by_close(exchange) && !conn->listener->server.is_unix)
 		conn->must_reset = true;
 	calls_close(exchange);
-	record_response(exchange);
+	now_us = clock_us();
+	record_response(exchange, now_us);
 	calls_post_request(exchange);
-	service->now_ms = clock_ms();
+	/* A hook, or a logger of the user's, may have taken any time. */
+	service->now_ms = UNLIKELY(exchange->req != NULL || pylog_access() != NULL) ? clock_ms() : now_us / 1000;
 	SERVICE_COUNT(service, requests_active, (uint64_t)-1);
 	board_request_end(service->worker->line, exchange->board_entry);
 	release_objects(exchange);
@@ -267,7 +271,9 @@ static bool must_leave(struct exchange *exchange, uint64_t now_us, bool is_slice
 void exchange_resume(struct exchange *exchange)
 {
 	struct conn *conn = exchange->conn;
-	uint64_t now_us = clock_us();
+	/* To send one piece that is there takes no time worth a look at the clock. */
+	const bool is_quick = exchange->file_fd == FD_NONE && result_is_at_most_one(&exchange->result);
+	uint64_t now_us = is_quick ? conn->service->now_ms * 1000 : clock_us();
 	uint64_t until_us = now_us + SLICE_US;
 
 	/* Even with nothing more to send TLS may have something left that nobody takes. */

@@ -104,7 +104,7 @@ static void count_status(struct service *service, int status)
 	}
 }
 
-void record_response(struct exchange *exchange)
+void record_response(struct exchange *exchange, uint64_t now_us)
 {
 	struct subject subject = {
 		.conn = exchange->conn,
@@ -112,7 +112,7 @@ void record_response(struct exchange *exchange)
 		.req = exchange->req,
 		.reply = &exchange->reply,
 		.body_bytes = exchange->body_bytes,
-		.duration_us = clock_us() - exchange->started_us,
+		.duration_us = now_us - exchange->started_us,
 	};
 
 	if (!exchange->was_held)

@@ -8,8 +8,8 @@
 #include "base/base.h"
 #include "worker/exchange.h"
 
-/* Once for each request, before its objects are released. GIL held; never waits. */
-void record_response(struct exchange *exchange);
+/* Once for each request, before its objects are released; `now_us` is when it was over. GIL held; never waits. */
+void record_response(struct exchange *exchange, uint64_t now_us);
 /* A request that was refused although its head was read whole, before it is answered. GIL held; never waits. */
 void record_refusal(struct conn *conn, int status, const char *reason);
 
