@@ -60,9 +60,7 @@ class Suite:
         return measure.Running(name, self.place, workload, workers, pin, self.gc)
 
     def ask_gc(self):
-        """How gunwale sets the garbage collector, for bjoern-gc."""
-        with self.start("gunwale-sync", workloads.STAMP, 1) as server:
-            self.gc = {name: value for name, value in server.stamp().items() if name not in ("pid", "loaded")}
+        self.gc = gc_of_gunwale(self.place)
         self.write("gc", **self.gc)
 
     def step(self, number, rounds, step):
@@ -113,6 +111,12 @@ class Suite:
                 self.write("sharing", **key, requests=got[0], shared_connections=got[1])
             except (measure.Failed, OSError) as error:
                 self.write("failure", workload="sharing", workers=2, error=str(error), **key)
+
+
+def gc_of_gunwale(place):
+    """How it sets the garbage collector, for bjoern-gc."""
+    with measure.Running("gunwale-sync", place, workloads.STAMP) as server:
+        return {name: value for name, value in server.stamp().items() if name not in ("pid", "loaded")}
 
 
 def counters(status):
