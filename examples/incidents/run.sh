@@ -35,7 +35,7 @@ case " $* " in
 esac
 
 # run.py removes the cgroup itself; this is for the day on which it is killed.
-# shellcheck disable=SC2317 # called by the trap
+# shellcheck disable=SC2317,SC2329 # called by the trap
 remove() {
 	[ -z "${run:-}" ] || kill -TERM "$run" 2>/dev/null || true
 	[ -z "${run:-}" ] || wait "$run" 2>/dev/null || true

@@ -50,7 +50,8 @@ static const char *const key_texts[KEY_MAX] = {
 };
 /* clang-format on */
 
-static const char *const method_texts[] = { "GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS" };
+enum { METHOD_GET };
+static const char *const method_texts[] = { [METHOD_GET] = "GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS" };
 
 /* Interned once in a process, shared by all kits. */
 static struct {
@@ -119,7 +120,17 @@ static int fill_base(PyObject *base, const struct environ_options *options)
 	for (size_t i = 0; result == 0 && i < KEY_MAX; i++)
 		if (i != KEY_REMOTE_PORT && i != KEY_SOCKET)
 			result |= PyDict_SetItem(base, texts.keys[i], texts.empty);
+	/* What most requests have is there already. */
+	result |= PyDict_SetItem(base, texts.keys[KEY_REQUEST_METHOD], texts.methods[METHOD_GET]);
+	result |= PyDict_SetItem(base, texts.keys[KEY_SERVER_PROTOCOL], texts.http_1_1);
+	result |= PyDict_SetItem(base, texts.keys[KEY_SCHEME], texts.http);
 	return result == 0 ? make_room(base) : -1;
+}
+
+static int put_server(PyObject *dict, const struct environ_server *server)
+{
+	return PyDict_SetItem(dict, texts.keys[KEY_SERVER_NAME], server->name) |
+	       PyDict_SetItem(dict, texts.keys[KEY_SERVER_PORT], server->port);
 }
 
 struct environ_options environ_options_from(const struct settings *settings, const char *software)
@@ -142,6 +153,12 @@ int environ_kit_init(struct environ_kit *kit, const struct environ_options *opti
 	if (kit->base == NULL)
 		return -1;
 	return fill_base(kit->base, options);
+}
+
+int environ_kit_expect(struct environ_kit *kit, const struct environ_server *server)
+{
+	kit->server = server;
+	return put_server(kit->base, server);
 }
 
 void environ_kit_release(struct environ_kit *kit)
@@ -170,8 +187,11 @@ static int put_text(PyObject *dict, enum key_id key, struct span text)
 	return result;
 }
 
+/* This one, and some below, leave alone what the base has already. */
 static int put_method(PyObject *dict, struct span method)
 {
+	if (LIKELY(span_equals(method, SPAN_LIT("GET"))))
+		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(method_texts); i++)
 		if (method.len == strlen(method_texts[i]) && memcmp(method.at, method_texts[i], method.len) == 0)
 			return PyDict_SetItem(dict, texts.keys[KEY_REQUEST_METHOD], texts.methods[i]);
@@ -183,8 +203,8 @@ static int put_protocol(PyObject *dict, const struct http_request *request)
 	char text[32];
 	int len;
 
-	if (request->version_major == 1 && request->version_minor == 1)
-		return PyDict_SetItem(dict, texts.keys[KEY_SERVER_PROTOCOL], texts.http_1_1);
+	if (LIKELY(request->version_major == 1 && request->version_minor == 1))
+		return 0;
 	if (request->version_major == 1 && request->version_minor == 0)
 		return PyDict_SetItem(dict, texts.keys[KEY_SERVER_PROTOCOL], texts.http_1_0);
 	len = snprintf(text, sizeof(text), "HTTP/%d.%d", request->version_major, request->version_minor);
@@ -237,7 +257,8 @@ static int put_proxy(PyObject *dict, const struct environ_proxy *proxy)
 	return result;
 }
 
-static int put_peers(PyObject *dict, const struct http_request *request, const struct environ_facts *facts)
+static int put_peers(PyObject *dict, const struct environ_kit *kit, const struct http_request *request,
+                     const struct environ_facts *facts)
 {
 	int result = PyDict_SetItem(dict, texts.keys[KEY_REMOTE_ADDR], facts->remote_addr);
 
@@ -247,9 +268,7 @@ static int put_peers(PyObject *dict, const struct http_request *request, const s
 		result |= put_proxy(dict, facts->proxy);
 	if (facts->server->is_unix && request->host.len > 0)
 		return result | put_server_from_host(dict, facts, request->host);
-	result |= PyDict_SetItem(dict, texts.keys[KEY_SERVER_NAME], facts->server->name);
-	result |= PyDict_SetItem(dict, texts.keys[KEY_SERVER_PORT], facts->server->port);
-	return result;
+	return LIKELY(facts->server == kit->server) ? result : result | put_server(dict, facts->server);
 }
 
 static PyObject *get_field_key(const struct http_field *field)
@@ -313,12 +332,13 @@ PyObject *environ_new(const struct environ_kit *kit, const struct http_request *
 		result |= put_text(dict, KEY_SCRIPT_NAME, script_name);
 	if (request->query.len > 0)
 		result |= put_text(dict, KEY_QUERY_STRING, request->query);
-	result |= put_peers(dict, request, facts);
+	result |= put_peers(dict, kit, request, facts);
 	result |= PyDict_SetItem(dict, texts.keys[KEY_INPUT], facts->input);
 	result |= PyDict_SetItem(dict, texts.keys[KEY_EARLY_HINTS], facts->early_hints);
 	if (facts->socket != NULL)
 		result |= PyDict_SetItem(dict, texts.keys[KEY_SOCKET], facts->socket);
-	result |= PyDict_SetItem(dict, texts.keys[KEY_SCHEME], facts->is_https ? texts.https : texts.http);
+	if (facts->is_https)
+		result |= PyDict_SetItem(dict, texts.keys[KEY_SCHEME], texts.https);
 	for (size_t i = 0; result == 0 && i < request->field_count; i++)
 		result |= put_field(dict, &request->fields[i]);
 	if (result != 0)

@@ -13,23 +13,24 @@
 #include "py/py.h"
 #include "shared/settings.h"
 
+/* A listening socket as the application sees it. */
+struct environ_server {
+	PyObject *name; /* SERVER_NAME and SERVER_PORT */
+	PyObject *port;
+	bool is_unix; /* both come from the Host header when there is one */
+};
+
 /* What every request of a worker shares. */
 struct environ_kit {
-	PyObject *base;    /* dict that is copied for each request */
-	char *script_name; /* of the process environment; "" when not set; owned */
+	PyObject *base;                      /* dict that is copied for each request */
+	const struct environ_server *server; /* whose name and port are in `base`; NULL: none; borrowed */
+	char *script_name;                   /* of the process environment; "" when not set; owned */
 };
 
 struct environ_options {
 	const char *software; /* SERVER_SOFTWARE */
 	bool is_multiprocess;
 	bool is_multithread;
-};
-
-/* A listening socket as the application sees it. */
-struct environ_server {
-	PyObject *name; /* SERVER_NAME and SERVER_PORT */
-	PyObject *port;
-	bool is_unix; /* both come from the Host header when there is one */
 };
 
 /* What a PROXY header said beside the client's address. */
@@ -56,6 +57,8 @@ struct environ_facts {
 struct environ_options environ_options_from(const struct settings *settings, const char *software);
 /* 0, or -1 with an exception. */
 int environ_kit_init(struct environ_kit *kit, const struct environ_options *options);
+/* Most requests come from there: name and port are in the base. `server` lives as long as the kit. 0, or -1 with an exception. */
+int environ_kit_expect(struct environ_kit *kit, const struct environ_server *server);
 void environ_kit_release(struct environ_kit *kit);
 /* Whether the request's path begins with the SCRIPT_NAME in force. */
 bool environ_fits_path(const struct environ_kit *kit, const struct http_request *request, const struct environ_facts *facts);

@@ -22,9 +22,17 @@ struct start_response {
 	struct reply *reply; /* NULL once the request is over */
 };
 
-static PyTypeObject start_response_type;
+/* Made by each start_response(), and hardly ever called. */
+struct write {
+	PyObject_HEAD
+	vectorcallfunc vectorcall;
+	PyObject *owner; /* a struct start_response */
+};
+
+static PyTypeObject start_response_type, write_type;
 static struct start_response *free_callables[FREE_MAX];
-static size_t free_count;
+static struct write *free_writes[FREE_MAX];
+static size_t free_count, free_write_count;
 
 void reply_init(struct reply *reply)
 {
@@ -101,9 +109,9 @@ static int await_reader(struct start_response *self)
 	return result;
 }
 
-static PyObject *write_bytes(PyObject *object, PyObject *bytes)
+static PyObject *write_bytes(struct start_response *self, PyObject *bytes)
 {
-	struct reply *reply = get_reply((struct start_response *)object, "write");
+	struct reply *reply = get_reply(self, "write");
 
 	if (reply == NULL)
 		return NULL;
@@ -120,15 +128,61 @@ static PyObject *write_bytes(PyObject *object, PyObject *bytes)
 			return NULL;
 		if (result == 0)
 			Py_RETURN_NONE;
-		if (await_reader((struct start_response *)object) < 0)
+		if (await_reader(self) < 0)
 			return NULL;
-		reply = get_reply((struct start_response *)object, "write");
+		reply = get_reply(self, "write");
 		if (reply == NULL)
 			return NULL;
 	}
 }
 
-static PyMethodDef write_method = { "write", write_bytes, METH_O, "write(bytes): sends a piece of the body" };
+static PyObject *write_call(PyObject *object, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+	const Py_ssize_t count = PyVectorcall_NARGS(nargsf);
+
+	if (count != 1 || (kwnames != NULL && PyTuple_GET_SIZE(kwnames) > 0)) {
+		PyErr_SetString(PyExc_TypeError, "write() takes one argument, bytes");
+		return NULL;
+	}
+	return write_bytes((struct start_response *)((struct write *)object)->owner, args[0]);
+}
+
+static void write_dealloc(PyObject *object)
+{
+	Py_DECREF(((struct write *)object)->owner);
+	if (free_write_count < FREE_MAX)
+		free_writes[free_write_count++] = (struct write *)object;
+	else
+		PyObject_Free(object);
+}
+
+static PyTypeObject write_type = {
+	PyVarObject_HEAD_INIT(NULL, 0) /* comma included */
+		.tp_name = "gunwale.Write",
+	.tp_basicsize = sizeof(struct write),
+	.tp_vectorcall_offset = offsetof(struct write, vectorcall),
+	.tp_dealloc = write_dealloc,
+	.tp_call = PyVectorcall_Call,
+	.tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL,
+	.tp_doc = "write(bytes): sends a piece of the body",
+};
+
+static PyObject *write_new(struct start_response *owner)
+{
+	struct write *self;
+
+	if (free_write_count > 0) {
+		self = free_writes[--free_write_count];
+		(void)PyObject_Init((PyObject *)self, &write_type);
+	} else {
+		self = PyObject_New(struct write, &write_type);
+		if (self == NULL)
+			return NULL;
+	}
+	self->vectorcall = write_call;
+	self->owner = py_ref((PyObject *)owner);
+	return (PyObject *)self;
+}
 
 static PyObject *start(struct start_response *self, PyObject *status, PyObject *headers, PyObject *exc_info)
 {
@@ -152,7 +206,7 @@ static PyObject *start(struct start_response *self, PyObject *status, PyObject *
 		return NULL;
 	}
 	reply->has_started = true;
-	return PyCFunction_New(&write_method, (PyObject *)self);
+	return write_new(self);
 }
 
 static PyObject *start_response_call(PyObject *object, PyObject *const *args, size_t nargsf, PyObject *kwnames)
@@ -208,7 +262,7 @@ static PyTypeObject start_response_type = {
 
 int start_response_setup(void)
 {
-	return PyType_Ready(&start_response_type);
+	return PyType_Ready(&write_type) < 0 ? -1 : PyType_Ready(&start_response_type);
 }
 
 PyObject *start_response_new(struct reply *reply)

@@ -88,7 +88,10 @@ void calls_close(struct exchange *exchange)
 
 	if (exchange->result.object == NULL)
 		return;
-	if (enter(exchange)) {
+	/* A list has no close() to be called. */
+	if (exchange->result.iterator == NULL) {
+		result = result_close(&exchange->result);
+	} else if (enter(exchange)) {
 		result = result_close(&exchange->result);
 		leave(exchange);
 	} else {

@@ -134,6 +134,7 @@ static int prepare_python(struct service *service, struct err *err)
 
 	if (input_setup() < 0 || start_response_setup() < 0 || early_hints_setup() < 0 || clientsocket_setup() < 0 ||
 	    result_setup() < 0 || filewrapper_setup() < 0 || environ_kit_init(&service->kit, &options) < 0 ||
+	    environ_kit_expect(&service->kit, &service->listeners[0].server) < 0 ||
 	    trust_init(&service->trust, service->settings) < 0 || reqhooks_init(&service->hooks, service->worker->proxy) < 0)
 		return pyerr_to_err(err, -EINVAL);
 	return 0;

@@ -551,6 +551,15 @@ def test_environ_is_complete(shared):
             assert kind == "str", key
 
 
+def test_each_address_has_its_own_server_name_and_port(server):
+    server.start(args=["--bind", "[::1]:0"])
+    both = server.wait_log(r"Listening at: http://(\S+):(\d+),http://\[(\S+)\]:(\d+) ").groups()
+    for address in ((both[0], int(both[1])), (both[2], int(both[3])), (both[0], int(both[1]))):
+        server.address = address
+        environ = server.get("/environ").json()
+        assert (environ["SERVER_NAME"], environ["SERVER_PORT"]) == (address[0], str(address[1]))
+
+
 def test_no_content_headers_no_keys(shared):
     environ = shared.get("/environ").json()
     assert "CONTENT_TYPE" not in environ or environ["CONTENT_TYPE"] == ""
