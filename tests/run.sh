@@ -160,6 +160,11 @@ if [ -n "$with_gunicorn" ]; then
 fi
 
 if [ "${1:-}" != quick ]; then
+	# As users build it: optimised across files.
+	build "$builds/release" PYTHON="$python"
+	unit "$builds/release"
+	e2e "$builds/release" -m "quick and not slow" -k "test_serve or test_unix_socket or test_tls or test_flask or test_gthread or test_gevent or test_slow_clients"
+
 	build "$builds/asan" PYTHON="$python" --enable-dev --enable-asan CFLAGS='-O1 -g'
 	unit "$builds/asan"
 	GUNWALE_SLOW=$((GUNWALE_SLOW * 2)) e2e "$builds/asan" -m "quick and not slow"
@@ -175,7 +180,7 @@ if [ "${1:-}" != quick ]; then
 	for other in ${OTHER_PYTHONS-$(other_pythons)}; do
 		version=$("$other" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 		folder=$builds/python$version
-		build "$folder" PYTHON="$other" # as users build it, optimised across files
+		build "$folder" PYTHON="$other" --enable-dev
 		unit "$folder"
 		venv=
 		if need_venv "$folder/venv" "$other" flask gevent requests; then

@@ -81,7 +81,7 @@ bool listen_is_any(const struct listen_address *address);
 void listen_close(struct listener *listener, bool do_unlink);
 /* Python's repr of the address for gunicorn's log lines: ('127.0.0.1', 8000) or /path; the caller frees. */
 char *listen_address_repr(const struct listen_address *address);
-/* The kernel's queue: *ret_waiting connections of at most *ret_limit. 0 or -errno (-EOPNOTSUPP for unix sockets): both 0. */
+/* The kernel's queue: *ret_waiting connections of at most *ret_limit. 0 or -errno (-EOPNOTSUPP for unix sockets), and both are 0. */
 int listen_queue(const struct listener *listener, uint32_t *ret_waiting, uint32_t *ret_limit);
 
 #endif
