@@ -157,13 +157,16 @@ int environ_kit_init(struct environ_kit *kit, const struct environ_options *opti
 
 int environ_kit_expect(struct environ_kit *kit, const struct environ_server *server)
 {
+	if (put_server(kit->base, server) != 0)
+		return -1;
 	kit->server = server;
-	return put_server(kit->base, server);
+	return 0;
 }
 
 void environ_kit_release(struct environ_kit *kit)
 {
 	Py_CLEAR(kit->base);
+	kit->server = NULL;
 	free(kit->script_name);
 	kit->script_name = NULL;
 }
@@ -187,12 +190,12 @@ static int put_text(PyObject *dict, enum key_id key, struct span text)
 	return result;
 }
 
-/* This one, and some below, leave alone what the base has already. */
+/* GET is in the base already; so are the protocol, the server and the scheme of most requests below. */
 static int put_method(PyObject *dict, struct span method)
 {
-	if (LIKELY(span_equals(method, SPAN_LIT("GET"))))
+	if (LIKELY(span_equals(method, span_from_str(method_texts[METHOD_GET]))))
 		return 0;
-	for (size_t i = 0; i < ARRAY_LEN(method_texts); i++)
+	for (size_t i = METHOD_GET + 1; i < ARRAY_LEN(method_texts); i++)
 		if (method.len == strlen(method_texts[i]) && memcmp(method.at, method_texts[i], method.len) == 0)
 			return PyDict_SetItem(dict, texts.keys[KEY_REQUEST_METHOD], texts.methods[i]);
 	return put_text(dict, KEY_REQUEST_METHOD, method);
@@ -344,59 +347,4 @@ PyObject *environ_new(const struct environ_kit *kit, const struct http_request *
 	if (result != 0)
 		Py_CLEAR(dict);
 	return dict;
-}
-
-/* gunicorn: glogging.py atoms(), keys count in lower case and the last one wins. */
-static PyObject *find_nocase(PyObject *dict, struct span key)
-{
-	PyObject *name, *value, *found = NULL;
-	Py_ssize_t at = 0;
-	struct span text;
-
-	while (PyDict_Next(dict, &at, &name, &value))
-		if (py_latin1_span(name, &text) && span_equals_nocase(text, key))
-			found = value;
-	return found;
-}
-
-struct span environ_find(PyObject *dict, struct span key, struct buf *text)
-{
-	PyObject *name = py_latin1(key), *value = NULL;
-	struct span found = SPAN_NONE;
-	const char *utf8;
-	Py_ssize_t len;
-
-	if (name != NULL)
-		value = PyDict_GetItemWithError(dict, name);
-	PyErr_Clear();
-	Py_XDECREF(name);
-	if (value == NULL)
-		value = find_nocase(dict, key);
-	if (value == NULL || py_latin1_span(value, &found))
-		return found;
-	/* Whatever is no str from outside; but nothing whose __str__ runs code: the line that is being made is not locked. */
-	if (!PyUnicode_CheckExact(value) && !PyLong_CheckExact(value) && !PyBool_Check(value) && !PyFloat_CheckExact(value))
-		return found;
-	PyObject *shown = PyObject_Str(value);
-	utf8 = shown != NULL ? PyUnicode_AsUTF8AndSize(shown, &len) : NULL;
-	if (utf8 != NULL) {
-		buf_clear(text);
-		buf_add(text, utf8, (size_t)len);
-		buf_add_byte(text, '\0'); /* never without memory */
-		found = span_of(text->data, (size_t)len);
-	}
-	PyErr_Clear();
-	Py_XDECREF(shown);
-	return found;
-}
-
-struct span environ_path(PyObject *dict)
-{
-	PyObject *value = PyDict_GetItemWithError(dict, texts.keys[KEY_PATH_INFO]);
-	struct span text = SPAN_NONE;
-
-	PyErr_Clear();
-	if (value != NULL && !py_latin1_span(value, &text))
-		text = SPAN_NONE;
-	return text;
 }

@@ -59,16 +59,22 @@ bool result_is_exhausted(const struct result *result)
 	return result->iterator == NULL && (result->object == NULL || result->index >= get_count(result));
 }
 
+bool result_has_close(const struct result *result)
+{
+	return result->object != NULL && !PyList_CheckExact(result->object) && !PyTuple_CheckExact(result->object);
+}
+
 int result_close(struct result *result)
 {
 	PyObject *object = result->object, *method = NULL, *answer = NULL;
+	const bool has_close = result_has_close(result);
 	int code = 0;
 
 	if (object == NULL)
 		return 0;
 	result->object = NULL; /* first: code that runs below must not come here again */
 	Py_CLEAR(result->iterator);
-	if (!PyList_CheckExact(object) && !PyTuple_CheckExact(object)) {
+	if (has_close) {
 		code = py_attribute_find(object, close_name, &method);
 		if (code > 0) {
 			answer = PyObject_CallNoArgs(method);

@@ -25,8 +25,10 @@ int result_open_take(struct result *result, PyObject *object_take);
 int result_next(struct result *result, PyObject **ret_item);
 /* True when it is known without running any code that nothing more comes. */
 bool result_is_exhausted(const struct result *result);
-/* True when it is known without running any code that one piece more comes at most. */
+/* True when it is known without running any code that one piece more comes at most. Of a result that was opened, or is closed. */
 bool result_is_at_most_one(const struct result *result);
+/* False when letting go of it runs no close(): a list or tuple, or nothing. */
+bool result_has_close(const struct result *result);
 /* Calls close() if there is one, then lets go. 0, or -1 with an exception; closed in both cases. Harmless when closed. */
 int result_close(struct result *result);
 

@@ -144,6 +144,7 @@ bool batch_hold(struct batch *batch, struct exchange *exchange)
 		return false;
 	}
 	now_us = clock_us();
+	exchange->conn->service->now_ms = now_us / 1000;
 	if (now_us - exchange->started_us < TINY_US) {
 		batch->is_tiny = true;
 		batch->is_due = true;

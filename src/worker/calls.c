@@ -86,12 +86,12 @@ void calls_close(struct exchange *exchange)
 {
 	int result = 0;
 
-	if (exchange->result.object == NULL)
+	/* What the items of a list do when they go is as in release_objects(): outside. */
+	if (!result_has_close(&exchange->result)) {
+		(void)result_close(&exchange->result);
 		return;
-	/* A list has no close() to be called. */
-	if (exchange->result.iterator == NULL) {
-		result = result_close(&exchange->result);
-	} else if (enter(exchange)) {
+	}
+	if (enter(exchange)) {
 		result = result_close(&exchange->result);
 		leave(exchange);
 	} else {

@@ -125,10 +125,12 @@ static void finish(struct exchange *exchange)
 		conn->must_reset = true;
 	calls_close(exchange);
 	now_us = clock_us();
+	service->now_ms = now_us / 1000;
 	record_response(exchange, now_us);
 	calls_post_request(exchange);
 	/* A hook, or a logger of the user's, may have taken any time. */
-	service->now_ms = UNLIKELY(exchange->req != NULL || pylog_access() != NULL) ? clock_ms() : now_us / 1000;
+	if (UNLIKELY(exchange->req != NULL || pylog_access() != NULL))
+		service->now_ms = clock_ms();
 	SERVICE_COUNT(service, requests_active, (uint64_t)-1);
 	board_request_end(service->worker->line, exchange->board_entry);
 	release_objects(exchange);
@@ -268,12 +270,23 @@ static bool must_leave(struct exchange *exchange, uint64_t now_us, bool is_slice
 	return exchange->result.iterator != NULL && (!gather_may_wait(exchange, now_us) || is_slice_over);
 }
 
+/* What time it is. To send one piece that is there takes too little of it for a look at the clock. */
+static uint64_t begin_slice(struct exchange *exchange)
+{
+	struct service *service = exchange->conn->service;
+	uint64_t now_us = service->now_ms * 1000;
+
+	if (exchange->file_fd == FD_NONE && result_is_at_most_one(&exchange->result))
+		return now_us;
+	now_us = clock_us();
+	service->now_ms = now_us / 1000;
+	return now_us;
+}
+
 void exchange_resume(struct exchange *exchange)
 {
 	struct conn *conn = exchange->conn;
-	/* To send one piece that is there takes no time worth a look at the clock. */
-	const bool is_quick = exchange->file_fd == FD_NONE && result_is_at_most_one(&exchange->result);
-	uint64_t now_us = is_quick ? conn->service->now_ms * 1000 : clock_us();
+	uint64_t now_us = begin_slice(exchange);
 	uint64_t until_us = now_us + SLICE_US;
 
 	/* Even with nothing more to send TLS may have something left that nobody takes. */
@@ -281,7 +294,6 @@ void exchange_resume(struct exchange *exchange)
 		lose_client(exchange);
 		return;
 	}
-	conn->service->now_ms = now_us / 1000;
 	for (;; now_us = exchange->is_ended ? now_us : clock_us()) {
 		int code = 0;
 

@@ -173,6 +173,7 @@ int service_init(struct service *service, struct worker *worker, struct err *err
 void service_release(struct service *service)
 {
 	service->worker->service = NULL;
+	environ_kit_release(&service->kit);
 	for (size_t i = 0; i < service->listener_count; i++) {
 		Py_CLEAR(service->listeners[i].server.name);
 		Py_CLEAR(service->listeners[i].server.port);
@@ -189,7 +190,6 @@ void service_release(struct service *service)
 	trust_release(&service->trust);
 	trust_release(&service->proxies);
 	access_release(&service->access);
-	environ_kit_release(&service->kit);
 	reqhooks_release(&service->hooks);
 	poller_release(&service->poller);
 }

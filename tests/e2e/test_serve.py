@@ -362,6 +362,70 @@ def test_write_callable(shared):
     assert shared.get("/write").body == b"first second third"
 
 
+CALLABLES_APP = """
+import contextvars
+
+seen = contextvars.ContextVar("seen", default="nothing")
+kept = []
+closed = []
+
+
+class Unfit:
+    def close(self):
+        closed.append(seen.get())
+        seen.set("left behind")
+
+
+def app(environ, start_response):
+    path = environ["PATH_INFO"]
+    start = start_response("200 OK", [("Content-Type", "text/plain")])
+    if path == "/unfit":
+        seen.set("of this request")
+        return Unfit()
+    if path == "/keep":
+        kept.append(start)
+        return [b"kept"]
+    words = []
+    if path == "/wrong":
+        for arguments, more in (((), {}), ((b"a", b"b"), {}), ((), {"data": b"a"}), (("text",), {})):
+            try:
+                start(*arguments, **more)
+            except TypeError as error:
+                words.append(str(error))
+    if path == "/late":
+        for write in kept:
+            try:
+                write(b"x")
+            except RuntimeError as error:
+                words.append(str(error))
+    words.append(seen.get() + " " + " ".join(closed))
+    return ["\\n".join(words).encode()]
+"""
+
+
+@pytest.fixture
+def callables(server):
+    server.write("callables.py", CALLABLES_APP)
+    server.start("callables:app")
+    return server
+
+
+def test_write_takes_one_argument_bytes(callables):
+    one = "write() takes one argument, bytes"
+    assert callables.get("/wrong").body.decode().splitlines()[:4] == [one, one, one, "write() needs bytes, not str"]
+
+
+def test_write_is_of_no_use_after_its_request(callables):
+    for _ in range(70):  # more than are kept for the next ones
+        assert callables.get("/keep").body == b"kept"
+    assert callables.get("/late").body.decode().splitlines()[:70] == ["write() called after the request ended"] * 70
+
+
+def test_close_of_what_cannot_be_iterated_runs_in_the_context_of_its_request(callables):
+    assert callables.get("/unfit").code == 500
+    assert callables.get("/").body == b"nothing of this request"
+
+
 def test_exception_before_the_headers_is_500_and_logged(bare):
     mark = bare.mark()
     response = bare.get("/raise")
@@ -552,12 +616,14 @@ def test_environ_is_complete(shared):
 
 
 def test_each_address_has_its_own_server_name_and_port(server):
-    server.start(args=["--bind", "[::1]:0"])
-    both = server.wait_log(r"Listening at: http://(\S+):(\d+),http://\[(\S+)\]:(\d+) ").groups()
-    for address in ((both[0], int(both[1])), (both[2], int(both[3])), (both[0], int(both[1]))):
+    server.start(bind="unix:socket", args=["--bind", "127.0.0.1:0", "--bind", "127.0.0.2:0"])
+    addresses = re.findall(r"http://([\d.]+):(\d+)", server.wait_log(r"Listening at: unix:socket,.*").group())
+    for address in [(host, int(port)) for host, port in addresses] * 2:
         server.address = address
         environ = server.get("/environ").json()
         assert (environ["SERVER_NAME"], environ["SERVER_PORT"]) == (address[0], str(address[1]))
+        assert environ["wsgi.url_scheme"] == "http"
+    assert len(addresses) == 2
 
 
 def test_no_content_headers_no_keys(shared):
