@@ -25,14 +25,36 @@ import suite
 import workloads
 
 
+def positive(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text}: not a number from 1 up")
+    return number
+
+
+def choose(a, venv):
+    """Names of servers, and the build of each: what is not installed, or cannot do that, is named and left out."""
+    if a.builds:
+        return [a.servers[0]] * len(a.builds), a.builds
+    chosen = []
+    for name in a.servers:
+        if not peers.is_there(peers.SERVERS[name], venv):
+            print(f"left out, because it is not installed: {name}")
+        elif not workloads.WORKLOADS[a.workload].suits(peers.SERVERS[name], 1):
+            print(f"left out, because {a.workload} does not suit it: {name}")
+        else:
+            chosen.append(name)
+    return chosen, [a.build] * len(chosen)
+
+
 def start(stack, name, place, a, pin, gc):
     running = stack.enter_context(measure.Running(name, place, workloads.WORKLOADS[a.workload], 1, pin, gc))
     running.verify()
     return running
 
 
-def round_of(pool, servers, a, pin):
-    loads = [pool.submit(server.load, a.connections, a.seconds, pin) for server in servers]
+def round_of(pool, servers, a):
+    loads = [pool.submit(server.load, a.connections, a.seconds) for server in servers]
     return [load.result()["cpu_us"] for load in loads]
 
 
@@ -41,9 +63,9 @@ def parse():
     parser.add_argument("--workload", choices=list(workloads.WORKLOADS), default="hello")
     parser.add_argument("--servers", type=suite.names(peers.SERVERS), default=["gunwale-sync", "bjoern", "nginx"])
     parser.add_argument("--builds", type=lambda text: [pathlib.Path(folder) for folder in text.split(",")])
-    parser.add_argument("--connections", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("--connections", type=positive, default=64)
+    parser.add_argument("--rounds", type=positive, default=10)
+    parser.add_argument("--seconds", type=positive, default=2)
     parser.add_argument("--build", type=pathlib.Path, default=os.environ.get("BENCH_BUILD"))
     return parser.parse_args()
 
@@ -52,16 +74,22 @@ def main():
     measure.end_cleanly()
     a = parse()
     venv, results = pathlib.Path(os.environ["BENCH_VENV"]), suite.HERE / "results"
-    builds = a.builds or [a.build] * len(a.servers)
-    servers = [a.servers[0]] * len(builds) if a.builds else a.servers
+    processors = sorted(os.sched_getaffinity(0))
+    if len(processors) < 2 or not suite.can_account():
+        raise SystemExit("bench/run pair needs two processors and, for exact processor time, root and a cgroup")
+    servers, builds = choose(a, venv)
+    if len(servers) < 2:
+        raise SystemExit("bench/run pair needs two servers")
     labels = [f"{name}, {build}" for name, build in zip(servers, builds)] if a.builds else servers
     places = [suite.Place(pathlib.Path(build), venv, results) for build in builds]
-    first, second = sorted(os.sched_getaffinity(0))[:2]
-    with contextlib.ExitStack() as stack, concurrent.futures.ThreadPoolExecutor(len(servers)) as pool:
+    with contextlib.ExitStack() as stack:
         gc = suite.gc_of_gunwale(places[0])
-        running = [start(stack, name, place, a, {first}, gc) for name, place in zip(servers, places)]
-        round_of(pool, running, a, {second})
-        rounds = [round_of(pool, running, a, {second}) for _ in range(a.rounds)]
+        running = [start(stack, name, place, a, processors[:1], gc) for name, place in zip(servers, places)]
+        # wrk runs where the thread that starts it does.
+        pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(len(servers), initializer=os.sched_setaffinity,
+                                                                         initargs=(0, processors[1:2])))
+        round_of(pool, running, a)
+        rounds = [round_of(pool, running, a) for _ in range(a.rounds)]
     lib.header("server", f"CPU us per request, {a.workload}", f"{labels[0]} is of it", "half of the rounds")
     for label, figures in zip(labels, zip(*rounds)):
         ratios = [ours / theirs for ours, theirs in zip(list(zip(*rounds))[0], figures)]

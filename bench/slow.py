@@ -7,10 +7,11 @@
 
 BUILD is a build folder with gunwale; VIRTUAL_ENV names where gevent is. The normal client asks --rate times a second on a kept
 connection, in quiet and loaded rounds by turns on one running server; each figure is of the answers of all rounds together. The
-server has the first processor for itself; the clients share the second one, where the normal one comes first (SCHED_FIFO), so that
-what it notices is the server and not the slow clients' own work. By turns it also asks a server beside it that nobody attacks:
-what rises there as well comes from the machine (the kernel's timers of all these connections, say) and not from the worker. A
-second in which the hypervisor took more than 10 ms from the processors counts for nothing and is measured again. The attacks:
+servers have the first processor; the clients share the second one, where the normal one comes first (SCHED_FIFO), so that what it
+notices is the server and not the slow clients' own work. A second normal client asks a server beside it that nobody attacks: what
+rises there as well comes from the machine (the kernel's timers of all these connections, say), or from the processor time of the
+attacked workers, which has a column of its own. Seconds in which the hypervisor took more than 10 ms from the two processors are
+measured again. The attacks:
 
     idle       kept-alive connections after one request each
     heads      a byte of a head each second
@@ -20,7 +21,7 @@ second in which the hypervisor took more than 10 ms from the processors counts f
     file       ... from a file
     shakes     TCP connected, half of a TLS ClientHello sent, over TLS
 
-"Beside" is the change of the p99 of the server that nobody attacks, "disturbed" how many seconds were measured again, "still
+"Beside" is the change of the p99 of the server that nobody attacks, "disturbed" how many of all seconds were measured again, "still
 there" the share of slow connections that stood at the end of their last round, "workers' memory" the growth of the PSS of all
 workers for each of them in the first round: later ones use the same memory again. Root, for open files and priorities. Prints a
 Markdown table.
@@ -65,7 +66,8 @@ READ_BYTES = 1024
 REQUEST = b"GET / HTTP/1.1\r\nHost: normal\r\n\r\n"
 SERVER, CLIENTS = {0}, {1}  # processors
 STOLEN_TICKS = 1  # of 10 ms each
-DISTURBED_MAX = 5  # so many times the seconds of a round at most are thrown away
+LONG_SECOND = 1.5  # of the clock: a server was slow, not only the hypervisor
+DISTURBED_MAX = 5  # so many times the seconds of a round at most are measured again
 
 
 def half_client_hello():
@@ -167,36 +169,42 @@ def ask_once(connection):
 
 
 def stolen_ticks():
-    """What the hypervisor took from the processors so far."""
-    return int(pathlib.Path("/proc/stat").read_text().split(maxsplit=9)[8])
+    """What the hypervisor took from the two processors so far."""
+    lines = pathlib.Path("/proc/stat").read_text().splitlines()
+    return sum(int(line.split()[8]) for line in lines if line.split()[0] in [f"cpu{number}" for number in SERVER | CLIENTS])
 
 
-def run_normal(addresses, is_tls, rate, seconds, pipe):
-    """The process of the normal client, which asks each address in turn: for each of them the milliseconds from when a request
-    was due to the end of its answer. Then how many got none, and how many seconds were disturbed."""
+def ask_for_a_second(connection, address, is_tls, rate):
+    """The connection to go on with, milliseconds from when each request was due to the end of its answer, and how many failed."""
+    times, failed = [], 0
+    began = time.monotonic()
+    for number in range(rate):
+        due = began + number / rate
+        time.sleep(max(0, due - time.monotonic()))
+        if not ask_once(connection):
+            failed += 1
+            connection.close()
+            connection = connect_normal(address, is_tls)
+        times.append((time.monotonic() - due) * 1000)
+    return connection, times, failed
+
+
+def run_normal(address, is_tls, rate, seconds, pipe):
+    """The process of a normal client: sends its times, how many requests failed, and how many seconds were disturbed."""
     os.sched_setaffinity(0, CLIENTS)
     os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     gc.disable()
-    kept, failed, disturbed = [[] for _ in addresses], 0, 0
-    connections = [connect_normal(address, is_tls) for address in addresses]
-    while len(kept[0]) < rate * seconds and disturbed < DISTURBED_MAX * seconds:
-        times = [[] for _ in addresses]
-        stolen = stolen_ticks()
-        began = time.monotonic()
-        for number in range(rate * len(addresses)):
-            which = number % len(addresses)
-            due = began + number / (rate * len(addresses))
-            time.sleep(max(0, due - time.monotonic()))
-            if not ask_once(connections[which]):
-                failed += 1
-                connections[which].close()
-                connections[which] = connect_normal(addresses[which], is_tls)
-            times[which].append((time.monotonic() - due) * 1000)
-        if stolen_ticks() - stolen > STOLEN_TICKS:
+    kept, failed, disturbed = [], 0, 0
+    connection = connect_normal(address, is_tls)
+    while len(kept) < rate * seconds and disturbed < DISTURBED_MAX * seconds:
+        stolen, began = stolen_ticks(), time.monotonic()
+        connection, times, failures = ask_for_a_second(connection, address, is_tls, rate)
+        failed += failures
+        # What a server made long, or failed at, counts in any case.
+        if stolen_ticks() - stolen > STOLEN_TICKS and not failures and time.monotonic() - began < LONG_SECOND:
             disturbed += 1
-            continue
-        for which, more in enumerate(times):
-            kept[which] += more
+        else:
+            kept += times
     pipe.send((kept, failed, disturbed))
 
 
@@ -204,26 +212,31 @@ def in_process(function, *arguments):
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.Process(target=function, args=(*arguments, theirs), daemon=True)
     process.start()
+    theirs.close()  # else its end would not be noticed
     return process, ours
 
 
 class Answers:
-    """What the normal client got from the attacked server and from the one beside it, in all rounds of one kind."""
+    """What a normal client got from one server in all rounds of one kind."""
 
     def __init__(self):
-        self.times, self.failed, self.disturbed = ([], []), 0, 0
+        self.times, self.failed, self.disturbed = [], 0, 0
 
-    def add(self, addresses, is_tls, arguments):
-        process, pipe = in_process(run_normal, addresses, is_tls, arguments.rate, arguments.seconds)
-        times, failed, disturbed = pipe.recv()
-        process.join()
-        for kept, more in zip(self.times, times):
-            kept += more
+    def add(self, times, failed, disturbed):
+        self.times += times
         self.failed += failed
         self.disturbed += disturbed
 
-    def percentile(self, share, which=0):
-        return lib.percentile(self.times[which], share) if self.times[which] else float("nan")
+    def percentile(self, share):
+        return lib.percentile(self.times, share) if self.times else float("nan")
+
+
+def ask(addresses, is_tls, arguments, into):
+    """Asks all at the same time, each by a client of its own; `into` has one Answers for each."""
+    clients = [in_process(run_normal, address, is_tls, arguments.rate, arguments.seconds) for address in addresses]
+    for (process, pipe), answers in zip(clients, into):
+        answers.add(*pipe.recv())
+        process.join()
 
 
 def pss_bytes(pids):
@@ -249,17 +262,17 @@ def address_of(server):
 def measure(server, beside, attack, is_tls, arguments):
     addresses = [address_of(server), address_of(beside)]
     count = arguments.idle if attack == "idle" else arguments.slow
-    quiet, loaded, memory, busy, there = Answers(), Answers(), [], [], 0
-    Answers().add(addresses, is_tls, arguments)
+    quiet, loaded, memory, busy, there = (Answers(), Answers()), (Answers(), Answers()), [], [], 0
+    ask(addresses, is_tls, arguments, (Answers(), Answers()))
     for _ in range(arguments.rounds):
         before = pss_bytes(server.worker_pids())
-        quiet.add(addresses, is_tls, arguments)
+        ask(addresses, is_tls, arguments, quiet)
         process, pipe = in_process(run_slow, attack, addresses[0], count)
         pipe.recv()
         time.sleep(arguments.settle)  # connecting them is over, and what was due to them at once is sent
         pids = server.worker_pids()
         used, began = processor_seconds(pids), time.monotonic()
-        loaded.add(addresses, is_tls, arguments)
+        ask(addresses, is_tls, arguments, loaded)
         busy.append((processor_seconds(pids) - used) / (time.monotonic() - began) * 100)
         memory.append((pss_bytes(pids) - before) / count / 1024)
         pipe.send(None)
@@ -269,8 +282,11 @@ def measure(server, beside, attack, is_tls, arguments):
     return quiet, loaded, memory[0], statistics.median(busy), there / count
 
 
-def change(before, after):
-    return f"{(after / before - 1) * 100:+.0f} %"
+def times_of(quiet, loaded):
+    """Cells: p50 and p99, quiet and loaded, and by how much p99 has changed."""
+    before, after = quiet.percentile(0.99), loaded.percentile(0.99)
+    return (f"{quiet.percentile(0.5):.2f}", f"{loaded.percentile(0.5):.2f}", f"{before:.2f}", f"{after:.2f}",
+            f"{(after / before - 1) * 100:+.0f} %" if quiet.times and loaded.times else "all disturbed")
 
 
 def main():
@@ -290,7 +306,7 @@ def main():
     files = max(arguments.idle, arguments.slow) + 1024
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, max(files, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
     lib.header("class", "workers", "attack", "p50 quiet ms", "p50 loaded ms", "p99 quiet ms", "p99 loaded ms", "p99 change",
-               "p99 beside", "failed", "disturbed s", "still there", "workers' memory, kB each", "workers' CPU")
+               "p99 beside", "failed", "disturbed", "still there", "workers' memory, kB each", "workers' CPU")
     with lib.scratch(APP) as folder, lib.scratch(APP) as other:
         (folder / "big").write_bytes(bytes(BIG_BYTES))
         for worker_class in arguments.classes.split(","):
@@ -306,10 +322,11 @@ def main():
                     with (lib.Server(arguments.build, folder, options, workers, pin=SERVER) as server,
                           lib.Server(arguments.build, other, options, workers, pin=SERVER) as beside):
                         quiet, loaded, memory, busy, there = measure(server, beside, attack, is_tls, arguments)
-                    p99 = [answers.percentile(0.99, which) for which in (0, 1) for answers in (quiet, loaded)]
-                    lib.row(worker_class, workers, attack, f"{quiet.percentile(0.5):.2f}", f"{loaded.percentile(0.5):.2f}",
-                            f"{p99[0]:.2f}", f"{p99[1]:.2f}", change(*p99[:2]), change(*p99[2:]), quiet.failed + loaded.failed,
-                            quiet.disturbed + loaded.disturbed, f"{there:.0%}", f"{memory:.1f}", f"{busy:.1f} %")
+                    disturbed = sum(answers.disturbed for answers in quiet + loaded)
+                    seconds = disturbed + sum(len(answers.times) for answers in quiet + loaded) // arguments.rate
+                    lib.row(worker_class, workers, attack, *times_of(quiet[0], loaded[0]), times_of(quiet[1], loaded[1])[-1],
+                            quiet[0].failed + loaded[0].failed, f"{disturbed} of {seconds}", f"{there:.0%}", f"{memory:.1f}",
+                            f"{busy:.1f} %")
 
 
 if __name__ == "__main__":
