@@ -9,7 +9,7 @@
 
 #include "py/clientsocket.h"
 
-enum { FREE_MAX = 64 };
+#include "py/freelist.h"
 
 struct clientsocket {
 	PyObject_HEAD
@@ -18,8 +18,7 @@ struct clientsocket {
 };
 
 static PyTypeObject clientsocket_type;
-static struct clientsocket *free_objects[FREE_MAX];
-static size_t free_count;
+static struct freelist free_objects;
 
 /* What the Python socket calls before it does anything to the connection. It is the context's only link to us. */
 static PyObject *take(PyObject *object, PyObject *unused)
@@ -88,10 +87,7 @@ static void clientsocket_dealloc(PyObject *object)
 	struct clientsocket *self = (struct clientsocket *)object;
 
 	Py_CLEAR(self->socket);
-	if (free_count < FREE_MAX)
-		free_objects[free_count++] = self;
-	else
-		PyObject_Free(object);
+	freelist_release(&free_objects, object);
 }
 
 static PyTypeObject clientsocket_type = {
@@ -113,16 +109,10 @@ int clientsocket_setup(void)
 
 PyObject *clientsocket_new(const struct clientsocket_source *source)
 {
-	struct clientsocket *self;
+	struct clientsocket *self = (struct clientsocket *)freelist_new(&free_objects, &clientsocket_type);
 
-	if (free_count > 0) {
-		self = free_objects[--free_count];
-		(void)PyObject_Init((PyObject *)self, &clientsocket_type);
-	} else {
-		self = PyObject_New(struct clientsocket, &clientsocket_type);
-		if (self == NULL)
-			return NULL;
-	}
+	if (self == NULL)
+		return NULL;
 	self->source = source;
 	self->socket = NULL;
 	return (PyObject *)self;

@@ -10,8 +10,7 @@
 #include "py/early_hints.h"
 
 #include "py/fields.h"
-
-enum { FREE_MAX = 64 };
+#include "py/freelist.h"
 
 struct early_hints {
 	PyObject_HEAD
@@ -20,8 +19,7 @@ struct early_hints {
 };
 
 static PyTypeObject early_hints_type;
-static struct early_hints *free_callables[FREE_MAX];
-static size_t free_count;
+static struct freelist free_callables;
 
 static bool is_wanted(const struct early_hints *self)
 {
@@ -63,10 +61,7 @@ static PyObject *early_hints_call(PyObject *object, PyObject *const *args, size_
 
 static void early_hints_dealloc(PyObject *object)
 {
-	if (free_count < FREE_MAX)
-		free_callables[free_count++] = (struct early_hints *)object;
-	else
-		PyObject_Free(object);
+	freelist_release(&free_callables, object);
 }
 
 static PyTypeObject early_hints_type = {
@@ -87,16 +82,10 @@ int early_hints_setup(void)
 
 PyObject *early_hints_new(struct reply *reply)
 {
-	struct early_hints *self;
+	struct early_hints *self = (struct early_hints *)freelist_new(&free_callables, &early_hints_type);
 
-	if (free_count > 0) {
-		self = free_callables[--free_count];
-		(void)PyObject_Init((PyObject *)self, &early_hints_type);
-	} else {
-		self = PyObject_New(struct early_hints, &early_hints_type);
-		if (self == NULL)
-			return NULL;
-	}
+	if (self == NULL)
+		return NULL;
 	self->vectorcall = early_hints_call;
 	self->reply = reply;
 	return (PyObject *)self;

@@ -14,10 +14,10 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "py/freelist.h"
 #include "py/py.h"
 
 enum {
-	FREE_MAX = 64,
 	FIRST_BYTES = 1 << 16, /* allocated before the client has sent anything that proves its Content-Length */
 };
 
@@ -27,8 +27,7 @@ struct input {
 };
 
 static PyTypeObject input_type;
-static struct input *free_inputs[FREE_MAX];
-static size_t free_count;
+static struct freelist free_inputs;
 
 /* Nobody else is served meanwhile, so a client must not stretch its body by one byte now and then. */
 static int await_bytes(struct input *self)
@@ -264,10 +263,7 @@ static PyObject *input_next(PyObject *object)
 
 static void input_dealloc(PyObject *object)
 {
-	if (free_count < FREE_MAX)
-		free_inputs[free_count++] = (struct input *)object;
-	else
-		PyObject_Free(object);
+	freelist_release(&free_inputs, object);
 }
 
 static PyMethodDef input_methods[] = {
@@ -296,16 +292,10 @@ int input_setup(void)
 
 PyObject *input_new(struct input_source *source)
 {
-	struct input *self;
+	struct input *self = (struct input *)freelist_new(&free_inputs, &input_type);
 
-	if (free_count > 0) {
-		self = free_inputs[--free_count];
-		(void)PyObject_Init((PyObject *)self, &input_type);
-	} else {
-		self = PyObject_New(struct input, &input_type);
-		if (self == NULL)
-			return NULL;
-	}
+	if (self == NULL)
+		return NULL;
 	self->source = source;
 	return (PyObject *)self;
 }

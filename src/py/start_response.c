@@ -13,8 +13,9 @@
 
 #include "base/span.h"
 #include "py/fields.h"
+#include "py/freelist.h"
 
-enum { FREE_MAX = 64, KEEP_BYTES = 16384 };
+enum { KEEP_BYTES = 16384 };
 
 struct start_response {
 	PyObject_HEAD
@@ -30,9 +31,8 @@ struct write {
 };
 
 static PyTypeObject start_response_type, write_type;
-static struct start_response *free_callables[FREE_MAX];
-static struct write *free_writes[FREE_MAX];
-static size_t free_count, free_write_count;
+static struct freelist free_callables;
+static struct freelist free_writes;
 
 void reply_init(struct reply *reply)
 {
@@ -150,10 +150,7 @@ static PyObject *write_call(PyObject *object, PyObject *const *args, size_t narg
 static void write_dealloc(PyObject *object)
 {
 	Py_DECREF(((struct write *)object)->owner);
-	if (free_write_count < FREE_MAX)
-		free_writes[free_write_count++] = (struct write *)object;
-	else
-		PyObject_Free(object);
+	freelist_release(&free_writes, object);
 }
 
 static PyTypeObject write_type = {
@@ -169,16 +166,10 @@ static PyTypeObject write_type = {
 
 static PyObject *write_new(struct start_response *owner)
 {
-	struct write *self;
+	struct write *self = (struct write *)freelist_new(&free_writes, &write_type);
 
-	if (free_write_count > 0) {
-		self = free_writes[--free_write_count];
-		(void)PyObject_Init((PyObject *)self, &write_type);
-	} else {
-		self = PyObject_New(struct write, &write_type);
-		if (self == NULL)
-			return NULL;
-	}
+	if (self == NULL)
+		return NULL;
 	self->vectorcall = write_call;
 	self->owner = py_ref((PyObject *)owner);
 	return (PyObject *)self;
@@ -243,10 +234,7 @@ static PyObject *start_response_call(PyObject *object, PyObject *const *args, si
 
 static void start_response_dealloc(PyObject *object)
 {
-	if (free_count < FREE_MAX)
-		free_callables[free_count++] = (struct start_response *)object;
-	else
-		PyObject_Free(object);
+	freelist_release(&free_callables, object);
 }
 
 static PyTypeObject start_response_type = {
@@ -267,16 +255,10 @@ int start_response_setup(void)
 
 PyObject *start_response_new(struct reply *reply)
 {
-	struct start_response *self;
+	struct start_response *self = (struct start_response *)freelist_new(&free_callables, &start_response_type);
 
-	if (free_count > 0) {
-		self = free_callables[--free_count];
-		(void)PyObject_Init((PyObject *)self, &start_response_type);
-	} else {
-		self = PyObject_New(struct start_response, &start_response_type);
-		if (self == NULL)
-			return NULL;
-	}
+	if (self == NULL)
+		return NULL;
 	self->vectorcall = start_response_call;
 	self->reply = reply;
 	return (PyObject *)self;
