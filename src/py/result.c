@@ -20,7 +20,7 @@ int result_setup(void)
 int result_open_take(struct result *result, PyObject *object_take)
 {
 	*result = (struct result){ .object = object_take };
-	if (PyList_CheckExact(object_take) || PyTuple_CheckExact(object_take))
+	if (!result_has_close(result))
 		return 0;
 	result->iterator = PyObject_GetIter(object_take);
 	return result->iterator != NULL ? 0 : -1;

@@ -117,14 +117,13 @@ static void finish(struct exchange *exchange)
 {
 	struct conn *conn = exchange->conn;
 	struct service *service = conn->service;
-	uint64_t now_us;
 
 	gather_take_back(exchange);
 	/* A unix socket has no reset: there the end stays a clean one. */
 	if (exchange->is_cut && respond_ends_by_close(exchange) && !conn->listener->server.is_unix)
 		conn->must_reset = true;
 	calls_close(exchange);
-	now_us = clock_us();
+	const uint64_t now_us = clock_us();
 	service->now_ms = now_us / 1000;
 	record_response(exchange, now_us);
 	calls_post_request(exchange);
