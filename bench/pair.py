@@ -36,11 +36,11 @@ def choose(a, venv):
     """Names of servers, and the build of each: what is not installed, or cannot do that, is named and left out."""
     if a.builds:
         return [a.servers[0]] * len(a.builds), a.builds
-    chosen = []
+    missing, chosen = suite.tell_missing(a.servers, venv), []
     for name in a.servers:
-        if not peers.is_there(peers.SERVERS[name], venv):
-            print(f"left out, because it is not installed: {name}")
-        elif not workloads.WORKLOADS[a.workload].suits(peers.SERVERS[name], 1):
+        if name in missing:
+            continue
+        if not workloads.WORKLOADS[a.workload].suits(peers.SERVERS[name], 1):
             print(f"left out, because {a.workload} does not suit it: {name}")
         else:
             chosen.append(name)

@@ -180,9 +180,7 @@ def run(a):
     wanted = a.servers or (goals.servers() if a.goals else list(peers.SERVERS))
     if a.quick and not a.servers:
         wanted = [name for name in wanted if name not in workloads.QUICK_WITHOUT]
-    missing = [name for name in wanted if not peers.is_there(peers.SERVERS[name], place.venv)]
-    for name in missing:
-        print(f"left out, because it is not installed: {name}")
+    missing = tell_missing(wanted, place.venv)
     now = datetime.datetime.now(datetime.timezone.utc)
     path = place.results / f"{now:%Y%m%d-%H%M%S}.jsonl"
     todo, rounds = plan(a)
@@ -201,6 +199,14 @@ def run(a):
             elif not a.workloads:
                 suite.starts(number, rounds)
     return path
+
+
+def tell_missing(wanted, venv):
+    """The servers that are not installed; each is named."""
+    missing = [name for name in wanted if not peers.is_there(peers.SERVERS[name], venv)]
+    for name in missing:
+        print(f"left out, because it is not installed: {name}")
+    return missing
 
 
 def can_account():
